@@ -1,0 +1,1 @@
+"""From telephony servers to the interaction databases."""

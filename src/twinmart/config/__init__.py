@@ -1,0 +1,1 @@
+"""Configuration objects and options, with revisions and history."""

@@ -1,0 +1,1 @@
+"""What every part needs of PostgreSQL: connections, SQL files, migrations, partitions, locks."""

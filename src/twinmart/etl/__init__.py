@@ -1,0 +1,1 @@
+"""Extract, transform and load: from events to the facts of the mart."""

@@ -1,0 +1,1 @@
+"""The domain without input, output or clock: events, intervals, keys, topology, gaps."""

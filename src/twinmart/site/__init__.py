@@ -1,0 +1,1 @@
+"""One site of the mart: its PostgreSQL, its folder, its processes."""

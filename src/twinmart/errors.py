@@ -1,0 +1,279 @@
+"""The error tree: everything that Twinmart can refuse, miss or not know, by what one can do about it.
+
+A class is a kind of trouble with a stable code; an instance says what happened in three parts, after PostgreSQL's own
+message style. The *message* is one line, begins in lower case, has no full stop and names the thing. The *detail* holds
+facts and both sides of a comparison, lower libraries' text included. The *hint* is a full sentence with the next command.
+The docstring of a class is its description in ``docs/reference/errors.md``.
+
+An error that is none of these is a mistake of ours: exit code 1, traceback to the log.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+_SECRETS = (
+    re.compile(r"(?P<keep>\b\w*password\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s'&\"]+)", re.IGNORECASE),
+    re.compile(r"(?P<keep>\b[a-z][a-z0-9+]*://[^\s:/@]*:)[^\s/]+(?=@)", re.IGNORECASE),
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with the passwords of connection strings and addresses taken out.
+
+    >>> without_secrets("host=db password='my secret' user=me")
+    'host=db password=(hidden) user=me'
+    >>> without_secrets("postgresql://me:hunter2@db/twinmart")
+    'postgresql://me:(hidden)@db/twinmart'
+    """
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\g<keep>(hidden)", text)
+    return text
+
+
+class MartError(Exception):
+    """The root of the tree; never raised itself."""
+
+    code: ClassVar[str] = "TM000"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, detail: str | None = None, hint: str | None = None) -> None:
+        self.message = without_secrets(message)
+        self.detail = without_secrets(detail) if detail else None
+        self.hint = without_secrets(hint) if hint else None
+        super().__init__(self.message)
+
+    def render(self) -> str:
+        """Return the error as text for people: the message, then detail and hint where there are any."""
+        lines = [f"error {self.code}: {self.message}"]
+        for label, part in (("detail", self.detail), ("hint", self.hint)):
+            if part:
+                first, *rest = part.splitlines()
+                lines.append(f"  {label:<7}{first}")
+                lines += [f"  {'':<7}{line}" for line in rest]
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the error as data for programs; the code is stable, the texts are not."""
+        return {"code": self.code, "message": self.message, "detail": self.detail, "hint": self.hint}
+
+
+# --- the command or the configuration is wrong -----------------------------------------------------------------------
+
+
+class UsageError(MartError):
+    """The command, an option or the configuration is wrong. Nothing was changed."""
+
+    code = "TM100"
+    exit_code = 2
+
+
+class WrongSetting(UsageError):
+    """A setting of the process, from the environment or from ``sites.toml``, has a value that cannot be used."""
+
+    code = "TM101"
+
+
+class UnknownSite(UsageError):
+    """A command names a site that this folder does not have."""
+
+    code = "TM102"
+
+
+class UnusableHome(UsageError):
+    """The folder of the sites cannot hold them: PostgreSQL's account cannot reach it, or it is not writable."""
+
+    code = "TM103"
+
+
+class NoPostgres(UsageError):
+    """No PostgreSQL server programs of a supported version were found."""
+
+    code = "TM104"
+
+
+class LoginRefused(UsageError):
+    """A PostgreSQL server answered and refused the user, the password or the database of the connection string."""
+
+    code = "TM105"
+
+
+# --- a check says no -------------------------------------------------------------------------------------------------
+
+
+class NotReady(MartError):
+    """A check says no. Nothing was changed."""
+
+    code = "TM200"
+    exit_code = 3
+
+
+class NotInitialised(NotReady):
+    """There is no mart here yet."""
+
+    code = "TM201"
+
+
+class MartBehind(NotReady):
+    """The mart's schema is older than the program; it must be migrated first."""
+
+    code = "TM202"
+
+
+class NoPartitionRule(NotReady):
+    """A partitioned table has no row in ``ops.partition_rule``, so nobody knows how wide its partitions are."""
+
+    code = "TM203"
+
+
+class MissingRole(NotReady):
+    """A server of the user's own lacks a database role, and the connection's user must not create it."""
+
+    code = "TM204"
+
+
+# --- a guard stopped it ----------------------------------------------------------------------------------------------
+
+
+class Refused(MartError):
+    """A guard stopped the command: a lock, a fence, something that changed since. Nothing was changed."""
+
+    code = "TM300"
+    exit_code = 4
+
+
+class MigrationChanged(Refused):
+    """A migration that the mart has already applied is not the one in the program: edited, renamed or missing."""
+
+    code = "TM301"
+
+
+class MartNewer(Refused):
+    """The mart was migrated by a newer program than this one."""
+
+    code = "TM302"
+
+
+class LockHeld(Refused):
+    """Another process does this already and holds its lock."""
+
+    code = "TM303"
+
+
+class NotAllowed(Refused):
+    """The database user lacks a privilege for the statement."""
+
+    code = "TM304"
+
+
+class ReadOnlySite(Refused):
+    """The site takes no writes: it is a standby, or it was fenced."""
+
+    code = "TM305"
+
+
+# --- a step did not reach its goal -----------------------------------------------------------------------------------
+
+
+class StepFailed(MartError):
+    """A step did not reach its goal. What came before it stands; running the same command again goes on."""
+
+    code = "TM400"
+    exit_code = 5
+
+
+class ServerNotStarted(StepFailed):
+    """A site's PostgreSQL could not be made or started; the end of its log is in the detail."""
+
+    code = "TM401"
+
+
+class MigrationFailed(StepFailed):
+    """A migration stopped with an error and was rolled back; those before it are applied."""
+
+    code = "TM402"
+
+
+class TransactionLost(StepFailed):
+    """PostgreSQL ended a transaction in favour of another (deadlock, serialization); it can be tried again at once."""
+
+    code = "TM403"
+
+
+class TookTooLong(StepFailed):
+    """A statement ran into its time limit and was rolled back."""
+
+    code = "TM404"
+
+
+class OutOfResources(StepFailed):
+    """A PostgreSQL server has no disk space, memory or connections left."""
+
+    code = "TM405"
+
+
+# --- nobody knows ----------------------------------------------------------------------------------------------------
+
+
+class OutcomeUnknown(MartError):
+    """Twinmart stopped waiting; what it asked for may still happen."""
+
+    code = "TM500"
+    exit_code = 6
+
+
+class StopNotConfirmed(OutcomeUnknown):
+    """PostgreSQL was told to stop and has not confirmed it in time."""
+
+    code = "TM501"
+
+
+# --- no answer -------------------------------------------------------------------------------------------------------
+
+
+class SiteUnreachable(MartError):
+    """A site gives no answer."""
+
+    code = "TM600"
+    exit_code = 6
+
+
+class NoConnection(SiteUnreachable):
+    """No connection to a PostgreSQL server could be made. Nothing was changed."""
+
+    code = "TM601"
+
+
+class ConnectionLost(SiteUnreachable):
+    """The connection to a PostgreSQL server broke; whether the transaction in progress was committed is not known."""
+
+    code = "TM602"
+
+
+# --- data that breaks a rule -----------------------------------------------------------------------------------------
+
+
+class DataError(MartError):
+    """Events or rows break a rule."""
+
+    code = "TM700"
+    exit_code = 7
+
+
+class RowRefused(DataError):
+    """A row breaks a constraint of its table, or a value does not fit its column; the transaction was rolled back."""
+
+    code = "TM701"
+
+
+class NoPartition(DataError):
+    """A row's time lies outside every partition of its table."""
+
+    code = "TM702"
+
+
+def error_classes(root: type[MartError] = MartError) -> Iterator[type[MartError]]:
+    """Yield the root and all classes below it, parents before their children, in the order of their definition."""
+    yield root
+    for child in root.__subclasses__():
+        yield from error_classes(child)

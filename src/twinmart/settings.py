@@ -1,0 +1,83 @@
+"""Process settings: the only reader of the environment.
+
+They say where things lie on this machine and nothing about how the mart works; that is configuration, lives in the
+database and is the same at both sites. The command line reads the settings once and passes values down.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from twinmart.errors import WrongSetting
+
+_SITE_DSN = re.compile(r"TWINMART_SITE_([1-9][0-9]?)_DSN")
+
+
+def default_home() -> Path:
+    """Return the folder for sites when none is named: the user's data folder, or ``/var/lib/twinmart`` for root.
+
+    Root's own folder is closed to others on most systems, and PostgreSQL never runs as root, so it could not get there.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/twinmart")
+    return platformdirs.user_data_path("twinmart", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """What this process was told by its environment; read it with ``Settings.load()``."""
+
+    model_config = SettingsConfigDict(env_prefix="TWINMART_", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default_factory=default_home,
+        description="folder of the sites; `--home` goes before it",
+    )
+    postgres_bin: Path | None = Field(
+        default=None,
+        description="folder with PostgreSQL's server programs (`initdb`, `pg_ctl`, `postgres`), 16 or newer",
+    )
+    account: str | None = Field(
+        default=None,
+        description="account that runs PostgreSQL when Twinmart runs as root, since PostgreSQL refuses root; "
+        "without it the first of `twinmart`, `postgres` and `nobody` that exists",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="least important log lines to write",
+    )
+    site_dsns: dict[int, SecretStr] = Field(
+        default_factory=dict,
+        description="`TWINMART_SITE_<N>_DSN`, one a site: connection string of a server of your own for site N; "
+        "goes before `dsn` in the folder's `sites.toml`",
+    )
+
+    @classmethod
+    def load(cls, *, home: Path | None = None) -> Self:
+        """Read the environment; ``home`` is the one named on the command line and goes first.
+
+        Raises:
+            WrongSetting: a variable has a value that cannot be used.
+        """
+        dsns = {int(m[1]): value for name, value in os.environ.items() if (m := _SITE_DSN.fullmatch(name)) and value}
+        named = {} if home is None else {"home": home}
+        try:
+            settings = cls(site_dsns=dsns, **named)  # type: ignore[arg-type]  # pydantic makes the SecretStr
+        except ValidationError as error:
+            raise _wrong_setting(error) from None
+        return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+
+def _wrong_setting(error: ValidationError) -> WrongSetting:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    variable = f"TWINMART_{name.upper()}"
+    return WrongSetting(
+        f'setting "{variable}" cannot be used',
+        detail=first["msg"],
+        hint="The settings are described in docs/reference/settings.md.",
+    )

@@ -2,7 +2,7 @@
 
 A class is a kind of trouble with a stable code; an instance says what happened in three parts, after PostgreSQL's own
 message style. The *message* is one line, begins in lower case, has no full stop and names the thing. The *detail* holds
-facts and both sides of a comparison, lower libraries' text included. The *hint* is a full sentence with the next command.
+facts and both sides of a comparison, lower libraries' text included. The *hint* is a full sentence with a next command.
 The docstring of a class is its description in ``docs/reference/errors.md``.
 
 An error that is none of these is a mistake of ours: exit code 1, traceback to the log.
@@ -270,6 +270,12 @@ class NoPartition(DataError):
     """A row's time lies outside every partition of its table."""
 
     code = "TM702"
+
+
+class ImplausibleTime(DataError):
+    """A time is too far from its neighbours to be true; the clock of a source is wrong."""
+
+    code = "TM703"
 
 
 def error_classes(root: type[MartError] = MartError) -> Iterator[type[MartError]]:

@@ -1,0 +1,182 @@
+"""Makes range partitions ahead of time for every partitioned table of the mart, by rules in ``ops.partition_rule``.
+
+There is no default partition on purpose: a row outside all partitions must be refused loudly, at the standby site too,
+where partitions are not replicated but made by this same code. A partition spans whole days of UTC, and its table is
+divided either by a ``timestamptz`` column or by a ``bigint`` of epoch seconds.
+
+A new table is filled with the parent's shape and then attached: that lets readers of the parent go on, while
+``CREATE TABLE ... PARTITION OF`` would wait for each of them and hold up all who come later.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from psycopg import sql
+
+from twinmart import errors
+from twinmart.db.connect import Connection, lock_key
+from twinmart.db.sqlfiles import sql_text
+
+DAY_S = 24 * 60 * 60
+
+# No batch spans ten years. One that does holds a time from a broken clock, and would make thousands of partitions.
+LONGEST_SPAN_DAYS = 3660
+
+# Spans of this module are whole seconds since the epoch, half-open.
+Span = tuple[int, int]
+
+_BOUND = re.compile(r"FOR VALUES FROM \('?(?P<start>[^')]+)'?\) TO \('?(?P<end>[^')]+)'?\)")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionedTable:
+    """A table to be divided: how wide its partitions are, what its key counts, and which spans it covers already."""
+
+    schema: str
+    name: str
+    key_kind: Literal["timestamptz", "epoch"]
+    interval_days: int
+    covered: tuple[Span, ...]
+
+    def missing(self, span: Span) -> Iterator[Span]:
+        """Yield the partitions to be made so that the span is covered, none of them over one that is there.
+
+        Partitions begin at multiples of their width since the epoch, at both sites alike. Only where the width was
+        changed over time is one cut short by an older neighbour.
+        """
+        width = self.interval_days * DAY_S
+        for start in range(span[0] // width * width, span[1], width):
+            yield from _without((start, start + width), self.covered)
+
+    def partition_name(self, part: Span) -> str:
+        """Return the name of a partition: the table's and the day on which the partition begins."""
+        return f"{self.name}_p{datetime.fromtimestamp(part[0], UTC):%Y%m%d}"
+
+    def bounds(self, part: Span) -> tuple[str | int, str | int]:
+        """Return the ends of a partition as values of the table's key."""
+        if self.key_kind == "epoch":
+            return part
+        start, end = (datetime.fromtimestamp(second, UTC).isoformat() for second in part)
+        return start, end
+
+
+def ensure_partitions(connection: Connection, from_at: datetime, to_at: datetime) -> list[str]:
+    """Make every partition that rows of the span ``from_at <= t < to_at`` need, and return the names of those made.
+
+    All of them are made in one transaction, so that nobody sees half of a day; a connection that is in a transaction
+    already keeps it. Others who do the same wait their turn.
+
+    Raises:
+        NoPartitionRule: a partitioned table has no row in ``ops.partition_rule``; nothing was changed.
+        ImplausibleTime: the span is longer than ten years; nothing was changed.
+    """
+    span = _whole_seconds(from_at, to_at)
+    if span[1] - span[0] > LONGEST_SPAN_DAYS * DAY_S:
+        raise errors.ImplausibleTime(
+            "partitions for more than ten years must not be made at once",
+            detail=f"asked for {from_at:%Y-%m-%d %H:%M} to {to_at:%Y-%m-%d %H:%M} UTC",
+            hint="Nothing was changed. Look for a source whose clock is wrong.",
+        )
+    # A look first without the lock: nearly always there is nothing to do.
+    if not any(_missing(connection, span)):
+        return []
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("partitions"),))
+        made = list(_missing(connection, span))
+        for table, part in made:
+            _make(connection, table, part)
+    return [f"{table.schema}.{table.partition_name(part)}" for table, part in made]
+
+
+@dataclass(slots=True)
+class PartitionMemory:
+    """Remembers the days for which partitions are known to exist, so that a loader may ask before each batch.
+
+    One for each connection string and process. It trusts that nobody drops partitions of days that are being loaded.
+    """
+
+    _days: set[int] = field(default_factory=set)
+
+    def ensure(self, connection: Connection, from_at: datetime, to_at: datetime) -> list[str]:
+        """Do as ``ensure_partitions``, without asking the database about days that are known."""
+        start, end = _whole_seconds(from_at, to_at)
+        unknown = set(range(start // DAY_S, -(-end // DAY_S))) - self._days
+        if not unknown:
+            return []
+        made = ensure_partitions(connection, _at(min(unknown) * DAY_S), _at((max(unknown) + 1) * DAY_S))
+        self._days |= unknown
+        return made
+
+
+def partitioned_tables(connection: Connection) -> list[PartitionedTable]:
+    """Return the partitioned tables of the mart with the spans they cover.
+
+    Raises:
+        NoPartitionRule: a table has no row in ``ops.partition_rule``.
+    """
+    tables = []
+    for schema, name, key_kind, interval_days, bounds in connection.execute(sql_text("db/partitioned_tables")):
+        if key_kind is None:
+            raise errors.NoPartitionRule(
+                f'partitioned table "{schema}.{name}" has no rule for its partitions',
+                hint="Add a row for it to ops.partition_rule. Nothing was changed.",
+            )
+        covered = tuple(sorted(_span(bound, key_kind) for bound in bounds))
+        tables.append(PartitionedTable(schema, name, key_kind, interval_days, covered))
+    return tables
+
+
+def _missing(connection: Connection, span: Span) -> Iterator[tuple[PartitionedTable, Span]]:
+    for table in partitioned_tables(connection):
+        for part in table.missing(span):
+            yield table, part
+
+
+def _make(connection: Connection, table: PartitionedTable, part: Span) -> None:
+    root = sql.Identifier(table.schema, table.name)
+    name = sql.Identifier(table.schema, table.partition_name(part))
+    start, end = table.bounds(part)
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE {name} (LIKE {root} INCLUDING ALL EXCLUDING COMMENTS);"
+            "ALTER TABLE {root} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
+        ).format(name=name, root=root, start=sql.Literal(start), end=sql.Literal(end))
+    )
+
+
+def _without(span: Span, covered: Iterable[Span]) -> Iterator[Span]:
+    """Yield what is left of a span when the covered ones, sorted and disjoint, are taken out."""
+    start, end = span
+    for covered_start, covered_end in covered:
+        if covered_end <= start or covered_start >= end:
+            continue
+        if start < covered_start:
+            yield start, covered_start
+        start = covered_end
+    if start < end:
+        yield start, end
+
+
+def _span(bound: str, key_kind: str) -> Span:
+    """Read the bounds of a partition as PostgreSQL writes them, in a session that speaks UTC."""
+    parts = _BOUND.fullmatch(bound)
+    if parts is None:
+        raise ValueError(f"partition bound not understood: {bound}")
+    if key_kind == "epoch":
+        return int(parts["start"]), int(parts["end"])
+    return _second(datetime.fromisoformat(parts["start"])), _second(datetime.fromisoformat(parts["end"]))
+
+
+def _whole_seconds(from_at: datetime, to_at: datetime) -> Span:
+    return _second(from_at), -int(-to_at.timestamp() // 1)
+
+
+def _second(at: datetime) -> int:
+    return int(at.timestamp() // 1)
+
+
+def _at(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)

@@ -1,0 +1,128 @@
+"""Makes a server hold a mart: its roles, its database, its schema, its partitions. All of it may run again at any time.
+
+The same steps serve an embedded server and one of the user's own; with the latter the database is there already and its
+owner logs in, so only what lies inside the database is made.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from psycopg import sql
+
+from twinmart import errors
+from twinmart.db.connect import Connection, place, session
+from twinmart.db.migrate import Migration, migrate
+from twinmart.db.partitions import ensure_partitions
+from twinmart.db.sqlfiles import sql_text
+from twinmart.site.programs import OLDEST_MAJOR
+
+DATABASE = "twinmart"
+OWNER = "twinmart"
+READER = "twinmart_reader"
+
+# What reports and other tools may read. Raw events, configuration and the site's own records are not among it.
+READER_SCHEMAS = ("mart", "agg", "gim", "ctl")
+
+PARTITIONS_BEHIND = timedelta(days=1)
+PARTITIONS_AHEAD = timedelta(days=30)
+
+
+def create_database(admin_dsn: str, passwords: Mapping[str, str], *, database: str = DATABASE) -> bool:
+    """Make the roles with these passwords and the database, as a superuser; say whether the database was made now.
+
+    The owner's privileges end at its database, the reader's at what ``allow_reader`` gives it.
+
+    Raises:
+        MartError: PostgreSQL gave no answer or refused a statement.
+    """
+    with session(admin_dsn, application_name="twinmart init", autocommit=True) as connection:
+        for role, password in passwords.items():
+            _create_role(connection, role)
+            _set_password(connection, role, password)
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone()
+        if found:
+            return False
+        name, owner = sql.Identifier(database), sql.Identifier(OWNER)
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+        return True
+
+
+def prepare_mart(
+    dsn: str, *, now: datetime | None = None, ahead: timedelta = PARTITIONS_AHEAD
+) -> tuple[list[Migration], list[str]]:
+    """Bring the mart to this program's version and make partitions ahead; return the migrations and partitions made.
+
+    The connection string is that of the database's owner.
+
+    Raises:
+        MartError: the server gives no answer, is too old, or the mart cannot be migrated; see ``migrate``.
+    """
+    now = now or datetime.now(UTC)
+    with session(dsn, application_name="twinmart init", autocommit=True) as connection:
+        _check_version(connection, dsn)
+        applied = migrate(connection)
+        made = make_partitions_ahead(connection, now, ahead)
+        allow_reader(connection)
+    return applied, made
+
+
+def make_partitions_ahead(connection: Connection, now: datetime, ahead: timedelta = PARTITIONS_AHEAD) -> list[str]:
+    """Make the partitions that the next weeks need, and that of yesterday for late events; return their names."""
+    return ensure_partitions(connection, now - PARTITIONS_BEHIND, now + ahead)
+
+
+def allow_reader(connection: Connection) -> None:
+    """Let the read-only role read all tables and views for reporting, those of newer migrations too.
+
+    Raises:
+        MissingRole: there is no such role, and this user must not create it.
+    """
+    with connection.transaction():
+        _require_reader(connection)
+        lacking = connection.execute(
+            sql_text("db/reader_lacks"), {"schemas": list(READER_SCHEMAS), "reader": READER}
+        ).fetchall()
+        reader = sql.Identifier(READER)
+        for schema in sorted({schema for schema, _ in lacking}):
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), reader))
+        for schema, table in lacking:
+            connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(schema, table), reader))
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, reader))
+
+
+def _require_reader(connection: Connection) -> None:
+    try:
+        with connection.transaction():
+            _create_role(connection, READER)
+    except psycopg.errors.InsufficientPrivilege:
+        raise errors.MissingRole(
+            f'the server has no role "{READER}", and user "{connection.info.user}" must not create it',
+            hint=f"Let its administrator run: CREATE ROLE {READER} LOGIN. Then run the same command again.",
+        ) from None
+
+
+def _create_role(connection: Connection, role: str) -> None:
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+        return
+    connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    if role == READER:
+        # A second fence for tools that believe they may write; the first is that no privilege was given.
+        connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role)))
+
+
+def _set_password(connection: Connection, role: str, password: str) -> None:
+    # Hashed here, so that the password itself never reaches the server's log.
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+def _check_version(connection: Connection, dsn: str) -> None:
+    version = connection.info.server_version
+    if version < OLDEST_MAJOR * 10000:
+        raise errors.NoPostgres(
+            f"{place(dsn)} is version {version // 10000}; Twinmart needs {OLDEST_MAJOR} or newer",
+            hint="Nothing was changed.",
+        )

@@ -38,7 +38,7 @@ _numbers = itertools.count(1)
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """Give a short-named folder that PostgreSQL's account can reach; it is gone afterwards, even if we are killed."""
-    folder = Path(tempfile.mkdtemp(prefix="tm-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="tm-", dir=_fastest_place()))
     folder.chmod(0o755)
     caretaker = subprocess.Popen(
         ["/bin/sh", "-c", _CARETAKER, "sh", str(folder)], stdin=subprocess.PIPE, start_new_session=True
@@ -50,6 +50,14 @@ def scratch_folder() -> Iterator[Path]:
         caretaker.stdin.close()
         caretaker.wait(timeout=30)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fastest_place() -> str:
+    """Return a folder in memory if there is one with room; copying a template there takes 15 ms, on a disk 400."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * 2**30:
+        return str(memory)
+    return "/tmp"
 
 
 @dataclass

@@ -47,6 +47,8 @@ class PartitionedTable:
         Partitions begin at multiples of their width since the epoch, at both sites alike. Only where the width was
         changed over time is one cut short by an older neighbour.
         """
+        if span[0] >= span[1]:
+            return
         width = self.interval_days * DAY_S
         for start in range(span[0] // width * width, span[1], width):
             yield from _without((start, start + width), self.covered)
@@ -66,8 +68,8 @@ class PartitionedTable:
 def ensure_partitions(connection: Connection, from_at: datetime, to_at: datetime) -> list[str]:
     """Make every partition that rows of the span ``from_at <= t < to_at`` need, and return the names of those made.
 
-    All of them are made in one transaction, so that nobody sees half of a day; a connection that is in a transaction
-    already keeps it. Others who do the same wait their turn.
+    All of them are made in one transaction, so that nobody sees half of a day. Others who do the same wait until it
+    ends; so call it before a long transaction begins, not within.
 
     Raises:
         NoPartitionRule: a partitioned table has no row in ``ops.partition_rule``; nothing was changed.
@@ -80,10 +82,10 @@ def ensure_partitions(connection: Connection, from_at: datetime, to_at: datetime
             detail=f"asked for {from_at:%Y-%m-%d %H:%M} to {to_at:%Y-%m-%d %H:%M} UTC",
             hint="Nothing was changed. Look for a source whose clock is wrong.",
         )
-    # A look first without the lock: nearly always there is nothing to do.
-    if not any(_missing(connection, span)):
-        return []
     with connection.transaction():
+        # A look first without the lock: nearly always there is nothing to do.
+        if not any(_missing(connection, span)):
+            return []
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("partitions"),))
         made = list(_missing(connection, span))
         for table, part in made:

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from twinmart import errors
 from twinmart.db.connect import Connection, place, session
-from twinmart.db.migrate import Migration, migrate
+from twinmart.db.migrate import Migration, migrate, schema_state
 from twinmart.db.partitions import ensure_partitions
 from twinmart.db.sqlfiles import sql_text
 from twinmart.site.programs import OLDEST_MAJOR
@@ -66,6 +66,15 @@ def prepare_mart(
         made = make_partitions_ahead(connection, now, ahead)
         allow_reader(connection)
     return applied, made
+
+
+def refresh_mart(dsn: str, *, now: datetime | None = None) -> errors.MartError | None:
+    """Make partitions ahead in a mart of this program's version; return why the mart is not of it, or None."""
+    with session(dsn, application_name="twinmart up", autocommit=True) as connection:
+        obstacle = schema_state(connection).obstacle()
+        if obstacle is None:
+            make_partitions_ahead(connection, now or datetime.now(UTC))
+        return obstacle
 
 
 def make_partitions_ahead(connection: Connection, now: datetime, ahead: timedelta = PARTITIONS_AHEAD) -> list[str]:

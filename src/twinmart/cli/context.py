@@ -1,0 +1,57 @@
+"""What every command is given: settings read once, the folder of sites, and how to talk to the person.
+
+The answer goes to stdout; talk, such as progress and errors, goes to stderr. Progress is for people who watch, so it is
+told on a terminal only.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+
+from twinmart.settings import Settings
+from twinmart.site.home import Home
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """Return the settings that the global options and the environment gave."""
+    settings = ctx.find_object(Settings)
+    if settings is None:  # only when a command is called by itself, in a test
+        settings = Settings.load()
+    return settings
+
+
+def home_of(ctx: typer.Context) -> Home:
+    """Return the folder of sites that the command works on."""
+    return Home(settings_of(ctx))
+
+
+def tell(message: str) -> None:
+    """Say how far things are, to a person at a terminal and to nobody else."""
+    if sys.stderr.isatty():
+        print(message, file=sys.stderr, flush=True)
+
+
+def tell_of_site(number: int, message: str) -> None:
+    """Say what was done for a site."""
+    tell(f"site {number}  {message}")
+
+
+def answer(text: str) -> None:
+    """Print the answer of a command."""
+    print(text)
+
+
+def answer_json(**fields: Any) -> None:
+    """Print the answer of a command as JSON; ``v`` is the version of its shape and is raised when a field goes away."""
+    print(json.dumps({"v": 1, **fields}, ensure_ascii=False, default=str))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lay out rows in columns, two spaces apart and two spaces in, without lines between them."""
+    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(f"  {line}".rstrip() for line in lines)

@@ -1,0 +1,116 @@
+"""The command tree, its global options, and what a command's end means to the shell.
+
+Exit codes: 0 done, 1 a mistake of ours, 2 usage, 3 a check says no, 4 refused by a guard, 5 a step failed and can be
+resumed, 6 the outcome is not known, 7 data broke a rule, 130 stopped by Ctrl-C.
+
+A module that brings commands has a function ``register(app)`` and a line in ``_MODULES``.
+"""
+
+import json
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from twinmart import __version__
+from twinmart.cli import sites
+from twinmart.cli.logs import start_logging
+from twinmart.errors import MartError, UsageError, without_secrets
+from twinmart.settings import Settings
+
+_EPILOG = "Exit codes, errors and settings are explained in docs/reference."
+
+# Modules of the command line that bring commands, in the order in which help lists them.
+_MODULES = (sites,)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"twinmart {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    ctx: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the sites; else TWINMART_HOME, else the usual place.")
+    ] = None,
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """A reporting mart for contact centres that lives at two sites and survives the loss of one."""
+    ctx.obj = Settings.load(home=home)
+    start_logging(ctx.obj.log_level)
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+def make_app() -> typer.Typer:
+    """Return the whole command tree."""
+    app = typer.Typer(
+        name="twinmart",
+        epilog=_EPILOG,
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(invoke_without_command=True)(_options)
+    for module in _MODULES:
+        module.register(app)
+    return app
+
+
+def run(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command of these arguments, or of the process's, and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a sign shows a question mark, rather than a traceback of ours.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    sys.exit(exit_code(sys.argv[1:] if argv is None else argv))
+
+
+def exit_code(argv: Sequence[str]) -> int:
+    """Run the command of these arguments, show its error if it has one, and return its exit code."""
+    try:
+        code = make_app()(list(argv), prog_name="twinmart", standalone_mode=False)
+    except MartError as error:
+        return _show(error, argv)
+    except typer.TyperException as error:
+        return _show(_usage_error(error), argv)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a mistake of ours ends in one line, not fifty
+        return _show_mistake(error)
+    return code if isinstance(code, int) else 0
+
+
+def _show(error: MartError, argv: Sequence[str]) -> int:
+    text = json.dumps({"v": 1, "error": error.to_json()}) if "--json" in argv else error.render()
+    print(text, file=sys.stderr)
+    return error.exit_code
+
+
+def _usage_error(error: typer.TyperException) -> UsageError:
+    message = error.format_message().strip().rstrip(".").replace("'", '"')
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "twinmart"
+    return UsageError(message[:1].lower() + message[1:], hint=f"See: {command} --help.")
+
+
+def _show_mistake(error: Exception) -> int:
+    """Keep the traceback in a file, and tell the person where; the screen is for what one can do something about."""
+    told = without_secrets("".join(traceback.format_exception(error)))
+    name = f"twinmart-{datetime.now(UTC):%Y%m%dT%H%M%S}-"
+    with tempfile.NamedTemporaryFile("w", prefix=name, suffix=".log", delete=False, encoding="utf-8") as file:
+        file.write(f"twinmart {__version__}, Python {sys.version}\n{told}")
+    kind, where = type(error).__name__, file.name
+    print(f"error: a mistake in Twinmart itself: {without_secrets(str(error)) or kind}", file=sys.stderr)
+    print(f"  detail {kind}; all of it is in {where}", file=sys.stderr)
+    return 1

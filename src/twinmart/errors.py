@@ -98,6 +98,24 @@ class LoginRefused(UsageError):
     code = "TM105"
 
 
+class SourceMisconfigured(UsageError):
+    """A telephony server answers, but is not set up so that its events can be used; the hint says what to set."""
+
+    code = "TM120"
+
+
+class SourceLoginRefused(UsageError):
+    """A telephony server refused the user or the password."""
+
+    code = "TM121"
+
+
+class NoRecording(UsageError):
+    """A file that should hold a recorded stream does not exist or cannot be read."""
+
+    code = "TM122"
+
+
 # --- a check says no -------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +190,12 @@ class ReadOnlySite(Refused):
     code = "TM305"
 
 
+class SpoolTakenTwice(Refused):
+    """A second process takes from, or writes to, the spool of a collector."""
+
+    code = "TM320"
+
+
 # --- a step did not reach its goal -----------------------------------------------------------------------------------
 
 
@@ -212,6 +236,12 @@ class OutOfResources(StepFailed):
     code = "TM405"
 
 
+class SpoolFull(StepFailed):
+    """A collector's spool has no room left; the source is not read until there is some, and the silence is noted."""
+
+    code = "TM420"
+
+
 # --- nobody knows ----------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +280,13 @@ class ConnectionLost(SiteUnreachable):
     code = "TM602"
 
 
+class SourceUnreachable(MartError):
+    """A telephony server gives no answer, or stopped answering."""
+
+    code = "TM620"
+    exit_code = 6
+
+
 # --- data that breaks a rule -----------------------------------------------------------------------------------------
 
 
@@ -276,6 +313,18 @@ class ImplausibleTime(DataError):
     """A time is too far from its neighbours to be true; the clock of a source is wrong."""
 
     code = "TM703"
+
+
+class SpoolDamaged(DataError):
+    """A part of a collector's spool is not what was written to it; it was put aside and the rest goes on."""
+
+    code = "TM720"
+
+
+class RecordingCutOff(DataError):
+    """A recorded stream ends in the middle or is damaged; what stands before that was loaded."""
+
+    code = "TM721"
 
 
 def error_classes(root: type[MartError] = MartError) -> Iterator[type[MartError]]:

@@ -165,3 +165,7 @@ def test_what_is_made_and_what_was_there_cover_the_span_and_nothing_twice(
     assert set(range(*span)) <= set(days)
     assert len({table.partition_name(part) for part in made}) == len(made)
     assert all(start % DAY_S == 0 and end - start <= width * DAY_S for start, end in made)
+
+
+def test_a_collector_makes_those_of_its_own_schema_only(connection: Connection) -> None:
+    assert ensure_partitions(connection, DAY, DAY + timedelta(days=1), schema="gidb") == ["gidb.by_time_p20310501"]

@@ -65,8 +65,12 @@ class PartitionedTable:
         return start, end
 
 
-def ensure_partitions(connection: Connection, from_at: datetime, to_at: datetime) -> list[str]:
+def ensure_partitions(
+    connection: Connection, from_at: datetime, to_at: datetime, *, schema: str | None = None
+) -> list[str]:
     """Make every partition that rows of the span ``from_at <= t < to_at`` need, and return the names of those made.
+
+    With ``schema`` only its tables are looked after: a collector must not touch those of the mart.
 
     All of them are made in one transaction, so that nobody sees half of a day. Others who do the same wait until it
     ends; so call it before a long transaction begins, not within.
@@ -84,10 +88,10 @@ def ensure_partitions(connection: Connection, from_at: datetime, to_at: datetime
         )
     with connection.transaction():
         # A look first without the lock: nearly always there is nothing to do.
-        if not any(_missing(connection, span)):
+        if not any(_missing(connection, span, schema)):
             return []
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("partitions"),))
-        made = list(_missing(connection, span))
+        made = list(_missing(connection, span, schema))
         for table, part in made:
             _make(connection, table, part)
     return [f"{table.schema}.{table.partition_name(part)}" for table, part in made]
@@ -131,8 +135,10 @@ def partitioned_tables(connection: Connection) -> list[PartitionedTable]:
     return tables
 
 
-def _missing(connection: Connection, span: Span) -> Iterator[tuple[PartitionedTable, Span]]:
+def _missing(connection: Connection, span: Span, schema: str | None = None) -> Iterator[tuple[PartitionedTable, Span]]:
     for table in partitioned_tables(connection):
+        if schema is not None and table.schema != schema:
+            continue
         for part in table.missing(span):
             yield table, part
 

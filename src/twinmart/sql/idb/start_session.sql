@@ -1,0 +1,17 @@
+-- Begin a data-source session; the silence before it, if any, ends.
+-- grain   data-source session; span
+-- reads   nothing
+-- writes  data_source_session, no_data
+-- rule    a session told twice begins once; a span never ends before it began, whatever the clocks say
+WITH heard AS (
+    UPDATE no_data SET to_at = greatest(from_at, %(connected_at)s) WHERE to_at IS NULL
+)
+
+INSERT INTO data_source_session (
+    session_key, source, collector, connected_at, connect_type, switch_boot_at, last_heard_at, version, system_name
+)
+VALUES (
+    %(session_key)s, %(source)s, %(collector)s, %(connected_at)s, %(connect_type)s, %(switch_boot_at)s, %(connected_at)s, %(version)s,
+    %(system_name)s
+)
+ON CONFLICT DO NOTHING

@@ -128,9 +128,11 @@ class Server:
         if self.exists:
             return False
         self.account.make_folder(self.folder)
-        # Made beside its place and moved there when whole, so a kill at any moment leaves all or nothing.
-        fresh = self.folder / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        # Made beside its place and moved there when whole, so a kill at any moment leaves all or nothing. The name is
+        # a new one each time, since an initdb whose parent was killed goes on where it was.
+        for left_over in self.folder.glob("data.new-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        fresh = self.folder / f"data.new-{secrets.token_hex(4)}"
         password = secrets.token_urlsafe(24)
         password_file = self.folder / "password.new"
         self.account.write(password_file, password + "\n")
@@ -160,6 +162,7 @@ class Server:
             UnusableHome: the folder for the socket is not ours.
         """
         if self.is_running():
+            self._wait_until_ready(timeout_s)
             return False
         self._end_leftovers()
         self._remove_stale_locks()
@@ -200,10 +203,8 @@ class Server:
 
     def pid(self) -> int | None:
         """Return the process id that the lock file names, alive or not, or None."""
-        try:
-            return int((self.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", maxsplit=1)[0])
-        except (FileNotFoundError, ValueError):
-            return None
+        lines = self._lock_file()
+        return int(lines[0]) if lines and lines[0].isdigit() else None
 
     def password(self, role: str) -> str:
         """Return the role's password for 127.0.0.1; one that has none yet gets a random one, kept in the passfile."""
@@ -263,9 +264,28 @@ class Server:
                 hint="Choose a folder with a shorter path, or remove that one.",
             )
 
+    def _lock_file(self) -> list[str]:
+        try:
+            return (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _wait_until_ready(self, timeout_s: float) -> None:
+        """Wait for a server that somebody else has started, perhaps this moment, to take connections."""
+        deadline = time.monotonic() + timeout_s
+        # PostgreSQL keeps its state in the eighth line of the file.
+        while [line.strip() for line in self._lock_file()[7:8]] != ["ready"]:
+            if time.monotonic() > deadline or not self.is_running():
+                raise errors.ServerNotStarted(
+                    f'PostgreSQL in "{self.folder}" was started and takes no connections after {timeout_s:.0f} s',
+                    detail=self._log_since(0),
+                    hint=f"It may still be recovering; its log is {self.log}. Look with: twinmart status.",
+                )
+            time.sleep(0.02)
+
     def _end_leftovers(self) -> None:
         """End what a killed server left running; its main process is known to be gone."""
-        for number, patience_s in ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+        for number, patience_s in ((signal.SIGQUIT, 2.0), (signal.SIGKILL, 5.0)):
             deadline = time.monotonic() + patience_s
             for pid in _processes_in(self.data):
                 with suppress(ProcessLookupError):

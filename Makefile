@@ -33,7 +33,7 @@ format: venv ## rewrite the code as the linter wants it
 	@$(BIN)/ruff check --fix .
 
 docs: venv ## rewrite the generated pages of docs/reference
-	@$(BIN)/python -m twinmart.cli.docs
+	@$(BIN)/python -m scripts.docs
 
 lock: ## resolve requirements.lock anew (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

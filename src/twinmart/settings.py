@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     )
     site_dsns: dict[int, SecretStr] = Field(
         default_factory=dict,
-        description="`TWINMART_SITE_<N>_DSN`, one a site: connection string of a server of your own for site N; "
+        description="connection string of a server of your own for site N, one variable a site; "
         "goes before `dsn` in the folder's `sites.toml`",
     )
 

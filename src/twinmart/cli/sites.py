@@ -80,7 +80,8 @@ def status(
     answer(f"{verdict.upper():<10}{why}\n")
     answer(table(("site", "is", "server", "mart", "where"), [_row(site) for site in found]))
     reasons = [(site.number, site.reason) for site in found if site.reason is not None]
-    answer("".join(f"\n  site {number}: {reason.message}" for number, reason in reasons))
+    if reasons:
+        answer("".join(f"\n  site {number}: {reason.message}" for number, reason in reasons))
     for hint in dict.fromkeys(reason.hint for _, reason in reasons if reason.hint):
         answer(f"next   {hint}")
 

@@ -17,7 +17,7 @@ from twinmart.db.sqlfiles import migration_files
 
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 
-# The ground on which migrations stand. It comes before the first of them, so it cannot be one itself.
+# The ground on which migrations stand: what this package itself reads. It cannot be one of them.
 _GROUND = """
 CREATE SCHEMA IF NOT EXISTS ops;
 CREATE TABLE IF NOT EXISTS ops.schema_version (
@@ -32,6 +32,18 @@ COMMENT ON COLUMN ops.schema_version.version IS 'Number of the migration, from 1
 COMMENT ON COLUMN ops.schema_version.name IS 'Name of the migration, from its file.';
 COMMENT ON COLUMN ops.schema_version.sha256 IS 'SHA-256 of the text that was applied, in hexadecimal digits.';
 COMMENT ON COLUMN ops.schema_version.applied_at IS 'When it was applied, at this site.';
+CREATE TABLE IF NOT EXISTS ops.partition_rule (
+    schema_name   text    NOT NULL,
+    table_name    text    NOT NULL,
+    key_kind      text    NOT NULL CHECK (key_kind IN ('timestamptz', 'epoch')),
+    interval_days integer NOT NULL CHECK (interval_days > 0),
+    PRIMARY KEY (schema_name, table_name)
+);
+COMMENT ON TABLE ops.partition_rule IS 'How each partitioned table is divided; read when partitions are made ahead.';
+COMMENT ON COLUMN ops.partition_rule.schema_name IS 'Schema of the partitioned table.';
+COMMENT ON COLUMN ops.partition_rule.table_name IS 'Name of the partitioned table.';
+COMMENT ON COLUMN ops.partition_rule.key_kind IS 'What its key is: timestamptz, or epoch for seconds as bigint.';
+COMMENT ON COLUMN ops.partition_rule.interval_days IS 'Width of a partition in days of UTC.';
 """
 
 

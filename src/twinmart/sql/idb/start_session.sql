@@ -8,10 +8,9 @@ WITH heard AS (
 )
 
 INSERT INTO data_source_session (
-    session_key, source, collector, connected_at, connect_type, switch_boot_at, last_heard_at, version, system_name
+    session_key, source, collector, connected_at, connect_type, last_heard_at
 )
 VALUES (
-    %(session_key)s, %(source)s, %(collector)s, %(connected_at)s, %(connect_type)s, %(switch_boot_at)s, %(connected_at)s, %(version)s,
-    %(system_name)s
+    %(session_key)s, %(source)s, %(collector)s, %(connected_at)s, %(connect_type)s, %(connected_at)s
 )
 ON CONFLICT DO NOTHING

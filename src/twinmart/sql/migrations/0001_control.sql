@@ -107,14 +107,18 @@ CREATE TABLE cfg.queue_setting (
     source_name text NOT NULL DEFAULT '*',
     queue text NOT NULL DEFAULT '*',
     wrapup_ms integer NOT NULL DEFAULT 0 CHECK (wrapup_ms >= 0),
+    service_level_ms integer CHECK (service_level_ms >= 0),
     short_abandon_ms integer NOT NULL DEFAULT 10000 CHECK (short_abandon_ms >= 0),
+    acw_reasons text[] NOT NULL DEFAULT '{ACW,AfterCallWork,Wrap-up,Wrapup}',
     PRIMARY KEY (source_name, queue)
 );
 COMMENT ON TABLE cfg.queue_setting IS 'What the switch does not tell about a queue; a row with queue ''*'' holds for all';
 COMMENT ON COLUMN cfg.queue_setting.source_name IS 'Source, or * for every source';
 COMMENT ON COLUMN cfg.queue_setting.queue IS 'Queue, or * for every queue';
 COMMENT ON COLUMN cfg.queue_setting.wrapup_ms IS 'After-call work that the switch grants after each call';
+COMMENT ON COLUMN cfg.queue_setting.service_level_ms IS 'Wait within which an answer meets the service level; NULL none set';
 COMMENT ON COLUMN cfg.queue_setting.short_abandon_ms IS 'An abandon up to this wait is short';
+COMMENT ON COLUMN cfg.queue_setting.acw_reasons IS 'Reasons of a pause that is after-call work; read from the row that holds for all';
 INSERT INTO cfg.queue_setting DEFAULT VALUES;
 
 CREATE TABLE ctl.audit_log (

@@ -1,5 +1,11 @@
 -- GIDB: events of all sources, and what the extraction learns from each event as it passes.
 
+-- Channels are named DEVICE-00000001, halves of a Local channel end in ;1 or ;2, a member's interface may carry options.
+CREATE FUNCTION gidb.device(channel_name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN regexp_replace(regexp_replace(channel_name, '-[0-9a-f]{8}(;[12])?(<[A-Z]+>)?$', ''), '^(Local/[^/]+)/[a-z]+$', '\1');
+COMMENT ON FUNCTION gidb.device(text) IS 'Device of a channel name or member interface: without the number, the half and the options';
+
 CREATE TABLE gidb.event (
     event_id uuid NOT NULL,
     at timestamptz NOT NULL,
@@ -39,8 +45,8 @@ COMMENT ON COLUMN gidb.event.reason IS 'Reason of a pause';
 COMMENT ON COLUMN gidb.event.detail IS 'What only some kinds carry';
 COMMENT ON COLUMN gidb.event.batch IS 'Extraction that brought it';
 CREATE INDEX event_source_key_channel_id_ix ON gidb.event (source_key, channel_id) WHERE channel_id IS NOT NULL;
-CREATE INDEX event_source_key_member_at_ix ON gidb.event (source_key, member, at)
-    WHERE kind IN ('member_add', 'member_remove', 'member_pause', 'member_penalty', 'member_status', 'member_seen');
+CREATE INDEX event_source_key_member_ix ON gidb.event (source_key, member, queue, at) WHERE member IS NOT NULL AND channel_id IS NULL;
+CREATE INDEX event_source_key_at_ix ON gidb.event (source_key, at) WHERE kind IN ('channel_snapshot', 'member_snapshot');
 
 CREATE TABLE gidb.channel_link (
     source_key bigint NOT NULL,
@@ -79,17 +85,59 @@ COMMENT ON COLUMN gidb.login_call.channel_id IS 'The agent''s channel';
 COMMENT ON COLUMN gidb.login_call.member IS 'Agent:NNN';
 COMMENT ON COLUMN gidb.login_call.device IS 'The agent''s phone';
 
+CREATE TABLE gidb.alias_pair (
+    source_key bigint NOT NULL,
+    name text NOT NULL,
+    same_as text NOT NULL,
+    PRIMARY KEY (source_key, name, same_as)
+);
+COMMENT ON TABLE gidb.alias_pair IS 'Evidence that two names mean one agent; a pair of equal names says that it is an agent''s';
+COMMENT ON COLUMN gidb.alias_pair.source_key IS 'Source';
+COMMENT ON COLUMN gidb.alias_pair.name IS 'A name';
+COMMENT ON COLUMN gidb.alias_pair.same_as IS 'The other';
+
 CREATE TABLE gidb.alias (
     source_key bigint NOT NULL,
     name text NOT NULL,
     root text NOT NULL,
+    resource_key bigint NOT NULL,
     PRIMARY KEY (source_key, name)
 );
 COMMENT ON TABLE gidb.alias IS 'Names of one agent: interface, state interface, phone, pool agent';
 COMMENT ON COLUMN gidb.alias.source_key IS 'Source';
 COMMENT ON COLUMN gidb.alias.name IS 'A name in use';
-COMMENT ON COLUMN gidb.alias.root IS 'The name that stands for the agent: phones before Local interfaces before pool agents, then the alphabet';
-CREATE INDEX alias_source_key_root_ix ON gidb.alias (source_key, root);
+COMMENT ON COLUMN gidb.alias.root IS 'The name that stands for the agent';
+COMMENT ON COLUMN gidb.alias.resource_key IS 'The agent';
+CREATE INDEX alias_resource_key_ix ON gidb.alias (resource_key);
+
+CREATE TABLE gidb.member_queue (
+    source_key bigint NOT NULL,
+    member text NOT NULL,
+    queue text NOT NULL,
+    name text NOT NULL,
+    PRIMARY KEY (source_key, member, queue)
+);
+COMMENT ON TABLE gidb.member_queue IS 'Which interface was ever seen in which queue';
+COMMENT ON COLUMN gidb.member_queue.source_key IS 'Source';
+COMMENT ON COLUMN gidb.member_queue.member IS 'Interface as the switch writes it';
+COMMENT ON COLUMN gidb.member_queue.queue IS 'Queue';
+COMMENT ON COLUMN gidb.member_queue.name IS 'The interface without options';
+CREATE INDEX member_queue_name_ix ON gidb.member_queue (source_key, name);
+
+CREATE TABLE gidb.interaction (
+    source_key bigint NOT NULL,
+    root_id text NOT NULL,
+    interaction_id uuid NOT NULL,
+    start_date_time_key bigint NOT NULL,
+    last_date_time_key bigint NOT NULL,
+    PRIMARY KEY (source_key, root_id)
+);
+COMMENT ON TABLE gidb.interaction IS 'Under which key each interaction stands in the facts, so that it is found when it changes';
+COMMENT ON COLUMN gidb.interaction.source_key IS 'Source';
+COMMENT ON COLUMN gidb.interaction.root_id IS 'Root call';
+COMMENT ON COLUMN gidb.interaction.interaction_id IS 'Key of its interaction_fact row';
+COMMENT ON COLUMN gidb.interaction.start_date_time_key IS 'Interval of its start';
+COMMENT ON COLUMN gidb.interaction.last_date_time_key IS 'Latest interval in which one of its rows starts';
 
 CREATE TABLE gidb.switch_boot (
     source_key bigint NOT NULL,
@@ -124,17 +172,14 @@ COMMENT ON COLUMN gidb.touched_call.source_key IS 'Source';
 COMMENT ON COLUMN gidb.touched_call.linked_id IS 'Call';
 COMMENT ON COLUMN gidb.touched_call.batch IS 'Extraction that brought the news';
 
-CREATE TABLE gidb.touched_member (
-    source_key bigint NOT NULL,
-    name text NOT NULL,
+CREATE TABLE gidb.touched_resource (
+    resource_key bigint PRIMARY KEY,
     from_at timestamptz NOT NULL,
-    batch bigint NOT NULL,
-    PRIMARY KEY (source_key, name)
+    batch bigint NOT NULL
 );
-COMMENT ON TABLE gidb.touched_member IS 'Agents with news since the last transformation';
-COMMENT ON COLUMN gidb.touched_member.source_key IS 'Source';
-COMMENT ON COLUMN gidb.touched_member.name IS 'One of the agent''s names';
-COMMENT ON COLUMN gidb.touched_member.from_at IS 'Earliest news';
-COMMENT ON COLUMN gidb.touched_member.batch IS 'Extraction that brought the news';
+COMMENT ON TABLE gidb.touched_resource IS 'Agents with news since the last transformation';
+COMMENT ON COLUMN gidb.touched_resource.resource_key IS 'Agent';
+COMMENT ON COLUMN gidb.touched_resource.from_at IS 'Earliest news';
+COMMENT ON COLUMN gidb.touched_resource.batch IS 'Extraction that brought the news';
 
 INSERT INTO ops.partition_rule VALUES ('gidb', 'event', 'timestamptz', 7) ON CONFLICT DO NOTHING;

@@ -1,0 +1,31 @@
+-- Calls that agents placed themselves and of which new events may say whether another call was held for them.
+-- grain   channel that an agent's phone started itself
+-- reads   new_event (temporary), gidb.channel_link, gidb.alias, gidb.login_call
+-- writes  consult_candidate (temporary)
+-- rule    only what happened on the same phone before the call began can matter
+INSERT INTO consult_candidate
+SELECT DISTINCT placed.source_key, placed.channel_id, placed.linked_id, placed.device, placed.started_at
+FROM (
+    SELECT event.source_key, gidb.device(event.channel) AS device, min(event.at) AS from_at, max(event.at) + interval '4 hours' AS until_at
+    FROM new_event AS event
+    WHERE event.kind IN ('channel_start', 'channel_up', 'channel_end', 'hold_start', 'hold_end')
+      AND event.channel NOT LIKE 'Local/%%'
+    GROUP BY event.source_key, gidb.device(event.channel)
+    UNION ALL
+    SELECT %(source_key)s, name, '-infinity', 'infinity' FROM unnest(%(new_names)s::text[]) AS name
+    UNION ALL
+    SELECT alias.source_key, alias.name, boot.boot_at, boot.boot_at + interval '4 hours'
+    FROM unnest(%(boots)s::timestamptz[]) AS boot (boot_at)
+    JOIN gidb.alias ON alias.source_key = %(source_key)s
+) AS phone
+JOIN gidb.alias ON alias.source_key = phone.source_key AND alias.name = phone.device
+JOIN gidb.channel_link AS placed
+    ON placed.source_key = phone.source_key
+    AND placed.device = phone.device
+    AND placed.started_at >= phone.from_at
+    AND placed.started_at < phone.until_at
+    AND placed.originated
+WHERE placed.cause = 'seen'
+  AND NOT EXISTS (
+      SELECT FROM gidb.login_call WHERE login_call.source_key = placed.source_key AND login_call.linked_id = placed.linked_id
+  )

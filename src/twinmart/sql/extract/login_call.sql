@@ -1,0 +1,20 @@
+-- Learn in which calls agents of a pool wait for work, and mark the calls that such a call seemed to join.
+-- grain   call
+-- reads   new_event (temporary), gidb.channel_link
+-- writes  gidb.login_call, gidb.touched_call
+-- rule    a call in which an agent waits joins nothing: each call that it is bridged with is an interaction of its own
+WITH login AS (
+    INSERT INTO gidb.login_call (source_key, linked_id, channel_id, member, device)
+    SELECT DISTINCT ON (source_key, linked_id) source_key, linked_id, channel_id, member, gidb.device(channel)
+    FROM new_event
+    WHERE kind = 'agent_login' AND linked_id IS NOT NULL
+    ORDER BY source_key, linked_id, at
+    ON CONFLICT DO NOTHING
+    RETURNING source_key, linked_id
+)
+INSERT INTO gidb.touched_call (source_key, linked_id, batch)
+SELECT DISTINCT other.source_key, other.linked_id, %(batch)s::bigint
+FROM login
+JOIN gidb.channel_link AS joined USING (source_key, linked_id)
+JOIN gidb.channel_link AS other ON other.source_key = joined.source_key AND other.channel_id = joined.channel_id
+ON CONFLICT DO NOTHING

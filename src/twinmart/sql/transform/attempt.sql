@@ -1,0 +1,94 @@
+-- Phones that were rung, and calls that agents placed themselves: what becomes the interaction resources.
+-- grain   attempt
+-- reads   call_event (temporary), queue_event (temporary), channel (temporary)
+-- writes  nothing
+-- rule    a queue rings a member; a member behind Local channels is the phone that these dial until the member answers, or the Local
+--         channel itself where there is none (a robot, an agent of a pool); any other number dialled is an attempt of its own; a
+--         channel that an agent's phone began itself is a call placed
+WITH RECURSIVE offer AS (
+    SELECT
+        source_key,
+        channel_id AS caller_id,
+        other_id AS dialled_id,
+        min(queue) AS queue,
+        min(member) AS member,
+        min(at) FILTER (WHERE kind = 'agent_offer') AS offered_at,
+        min(at) FILTER (WHERE kind = 'agent_connect') AS answered_at,
+        min(at) FILTER (WHERE kind = 'agent_noanswer') AS refused_at,
+        min(at) FILTER (WHERE kind = 'agent_complete') AS completed_at,
+        min(value) FILTER (WHERE kind = 'agent_complete') AS completed_by
+    FROM queue_event
+    WHERE kind IN ('agent_offer', 'agent_connect', 'agent_noanswer', 'agent_complete') AND other_id IS NOT NULL
+    GROUP BY source_key, channel_id, other_id
+),
+dial AS (
+    SELECT source_key, channel_id AS caller_id, other_id AS dialled_id, min(at) AS at, min(target) AS target
+    FROM queue_event
+    WHERE kind = 'dial_start' AND channel_id <> other_id
+    GROUP BY source_key, channel_id, other_id
+),
+pair AS (
+    SELECT DISTINCT source_key, channel_id AS one, other_id AS two
+    FROM call_event
+    WHERE kind = 'local_pair'
+),
+reached (source_key, caller_id, offered_id, channel_id, until_at, depth) AS (
+    SELECT source_key, caller_id, dialled_id, dialled_id, coalesce(answered_at, refused_at, 'infinity'), 0
+    FROM offer
+    UNION
+    SELECT reached.source_key, reached.caller_id, reached.offered_id, dial.dialled_id, reached.until_at, reached.depth + 1
+    FROM reached
+    JOIN pair ON pair.source_key = reached.source_key AND pair.one = reached.channel_id
+    JOIN dial ON dial.source_key = pair.source_key AND dial.caller_id = pair.two AND dial.at <= reached.until_at
+    WHERE reached.depth < 5
+),
+phone AS (
+    SELECT
+        reached.source_key,
+        reached.caller_id,
+        reached.offered_id,
+        reached.channel_id,
+        row_number() OVER (
+            PARTITION BY reached.source_key, reached.caller_id, reached.offered_id
+            ORDER BY channel.is_local, channel.up_at NULLS LAST, channel.start_at, reached.channel_id
+        ) AS rank,
+        channel.is_local
+    FROM reached
+    JOIN channel USING (source_key, channel_id)
+)
+SELECT
+    offer.source_key,
+    'queue' AS origin,
+    offer.caller_id,
+    CASE WHEN phone.rank = 1 OR phone.rank IS NULL THEN offer.dialled_id ELSE phone.channel_id END AS attempt_id,
+    coalesce(phone.channel_id, offer.dialled_id) AS phone_id,
+    offer.queue,
+    offer.member,
+    NULL AS target,
+    coalesce(offer.offered_at, offer.answered_at) AS start_at,
+    CASE WHEN coalesce(phone.rank, 1) = 1 THEN offer.answered_at END AS answered_at,
+    offer.refused_at,
+    offer.completed_at,
+    offer.completed_by
+FROM offer
+LEFT JOIN phone
+    ON phone.source_key = offer.source_key AND phone.caller_id = offer.caller_id AND phone.offered_id = offer.dialled_id
+    AND (phone.rank = 1 OR NOT phone.is_local)
+UNION ALL
+SELECT
+    dial.source_key, 'dial', dial.caller_id, dial.dialled_id, dial.dialled_id, NULL, NULL, dial.target,
+    dial.at, channel.up_at, NULL, NULL, NULL
+FROM dial
+JOIN channel ON channel.source_key = dial.source_key AND channel.channel_id = dial.dialled_id
+WHERE NOT channel.is_local
+  AND NOT EXISTS (SELECT FROM phone WHERE phone.source_key = dial.source_key AND phone.channel_id = dial.dialled_id)
+  AND NOT EXISTS (SELECT FROM offer WHERE offer.source_key = dial.source_key AND offer.dialled_id = dial.dialled_id)
+UNION ALL
+SELECT
+    channel.source_key, 'placed', channel.channel_id, channel.channel_id, channel.channel_id, NULL, NULL, channel.target,
+    channel.start_at, channel.up_at, NULL, NULL, NULL
+FROM channel
+WHERE channel.agent_key IS NOT NULL
+  AND NOT channel.is_local
+  AND NOT EXISTS (SELECT FROM dial WHERE dial.source_key = channel.source_key AND dial.dialled_id = channel.channel_id)
+  AND NOT EXISTS (SELECT FROM offer WHERE offer.source_key = channel.source_key AND offer.dialled_id = channel.channel_id)

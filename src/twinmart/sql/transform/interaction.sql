@@ -1,0 +1,51 @@
+-- The interactions themselves.
+-- grain   interaction
+-- reads   channel (temporary), working_call (temporary), leg (temporary), broken (temporary), cfg.source
+-- writes  nothing
+-- rule    from the first event to the end of the last channel. Whose phone began it decides the direction: an agent's is outbound when
+--         it reached a number outside, internal otherwise; everybody else's is inbound
+WITH whole AS (
+    SELECT
+        source_key,
+        root_id,
+        min(first_at) AS start_at,
+        CASE WHEN bool_and(end_at IS NOT NULL) THEN max(greatest(end_at, first_at)) END AS end_at,
+        bool_or(is_abnormal) AS is_abnormal
+    FROM channel
+    GROUP BY source_key, root_id
+),
+first AS (
+    SELECT DISTINCT ON (source_key, root_id) source_key, root_id, number, target, is_local, agent_key
+    FROM channel
+    ORDER BY source_key, root_id, is_local, start_at, channel_id
+),
+call AS (
+    SELECT source_key, root_id, count(*) AS call_count FROM working_call GROUP BY source_key, root_id
+),
+outward AS (
+    SELECT DISTINCT source_key, root_id FROM leg WHERE kind IN ('outbound', 'external')
+)
+SELECT
+    whole.source_key,
+    source.name AS source_name,
+    whole.root_id,
+    mart.fact_key(mart.epoch_ms(whole.start_at), 'INTERACTION|' || source.name || '|' || whole.root_id) AS interaction_id,
+    mart.date_time_key(whole.start_at) AS start_date_time_key,
+    CASE
+        WHEN first.agent_key IS NULL OR first.is_local THEN 1
+        WHEN outward.root_id IS NOT NULL THEN 2
+        ELSE 3
+    END AS interaction_type_key,
+    call.call_count,
+    first.number AS source_address,
+    first.target AS target_address,
+    CASE WHEN broken.code IS NOT NULL THEN 2 WHEN whole.is_abnormal THEN 1 ELSE 0 END AS status,
+    whole.start_at,
+    whole.end_at,
+    broken.code IS NOT NULL AS is_broken
+FROM whole
+JOIN cfg.source AS source USING (source_key)
+JOIN first USING (source_key, root_id)
+JOIN call USING (source_key, root_id)
+LEFT JOIN outward USING (source_key, root_id)
+LEFT JOIN broken USING (source_key, root_id)

@@ -14,7 +14,7 @@ demo: venv ## a whole mart on this machine: a day of calls in, reports out
 	@$(BIN)/twinmart demo
 
 test: venv ## the test suite, on a real PostgreSQL that it starts itself (ARGS="-k partitions" narrows it)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto $(ARGS)
 
 soak: venv ## the tests that run for minutes
 	@$(BIN)/pytest -m soak --timeout=3600 $(ARGS)

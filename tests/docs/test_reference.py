@@ -1,5 +1,7 @@
 """The reference is what the program says of itself: pages are compared, and nothing is left without a comment."""
 
+import re
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -34,8 +36,6 @@ def test_every_table_view_and_column_has_a_comment(mart: Mart) -> None:
 
 
 def test_every_page_that_is_linked_to_exists() -> None:
-    import re  # noqa: PLC0415
-
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}"
@@ -44,4 +44,6 @@ def test_every_page_that_is_linked_to_exists() -> None:
 def compare(name: str, text: str) -> None:
     path = REFERENCE / name
     assert path.exists(), "write it with: make docs"
-    assert path.read_text(encoding="utf-8") == text, "rewrite it with: make docs"
+    difference = list(unified_diff(path.read_text(encoding="utf-8").splitlines(), text.splitlines(), n=0, lineterm=""))
+    if difference:
+        pytest.fail("\n".join([f"{name} is out of date; rewrite it with: make docs", *difference[:20]]), pytrace=False)

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +190,17 @@ def test_by_way_of_the_network_a_password_is_asked_and_the_passfile_has_it(fresh
         assert connection.execute("SELECT 1").fetchone() == (1,)
     with pytest.raises(errors.LoginRefused):
         connect(f"host=127.0.0.1 port={fresh.port} user=postgres passfile=/dev/null", application_name="test")
+
+
+def test_a_taken_port_is_named_and_another_one_can_be_written_down(fresh: Server) -> None:
+    with socket.create_server(("127.0.0.1", fresh.port)):
+        with pytest.raises(errors.ServerNotStarted) as caught:
+            fresh.start()
+        assert "Address already in use" in (caught.value.detail or "")
+        moved = replace(fresh, port=free_port())
+        assert moved.start()
+    with connect(moved.tcp_dsn(database="postgres", user="postgres"), application_name="test") as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_password_is_made_once(fresh: Server) -> None:

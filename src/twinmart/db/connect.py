@@ -192,7 +192,8 @@ def _no_connection(error: psycopg.OperationalError, where: str) -> errors.MartEr
     told = str(error).strip()
     refused = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
     if (error.sqlstate or "").startswith(("28", "3D")) or any(sign in told for sign in refused):
-        return errors.LoginRefused(f"{where} refused the login", detail=told)
+        hint = "Check the connection string; a database that is missing is made with: twinmart init."
+        return errors.LoginRefused(f"{where} refused the login", detail=told, hint=hint)
     return errors.NoConnection(
         f"{where} gives no answer",
         detail=told,

@@ -145,7 +145,7 @@ class Server:
             raise errors.ServerNotStarted(
                 f'the database cluster in "{self.data}" could not be made', detail=(done.stderr or done.stdout).strip()
             )
-        self.account.write(self.passfile, f"127.0.0.1:{self.port}:*:{SUPERUSER}:{password}\n")
+        self.account.write(self.passfile, _passfile_line(SUPERUSER, password))
         with (fresh / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write("\ninclude 'twinmart.conf'\ninclude_if_exists '../local.conf'\n")
         fresh.replace(self.data)
@@ -175,7 +175,7 @@ class Server:
             raise errors.ServerNotStarted(
                 f'PostgreSQL in "{self.folder}" did not start',
                 detail=self._log_since(log_end) or (done.stderr or done.stdout).strip(),
-                hint=f"Its log is {self.log}.",
+                hint=f"Its log is {self.log}. If its port is taken, write another one into sites.toml.",
             )
         return True
 
@@ -214,7 +214,7 @@ class Server:
             if name == role:
                 return password
         password = secrets.token_urlsafe(24)
-        self.account.write(self.passfile, "\n".join([*lines, f"127.0.0.1:{self.port}:*:{role}:{password}"]) + "\n")
+        self.account.write(self.passfile, "\n".join([*lines, _passfile_line(role, password)]))
         return password
 
     def _initdb(self, data: Path, password_file: Path) -> list[str | Path]:
@@ -322,6 +322,11 @@ class Server:
             file.seek(offset)
             return "\n".join(file.read().splitlines()[-12:])
         return ""
+
+
+def _passfile_line(role: str, password: str) -> str:
+    # Any port: it may be changed in sites.toml, and the file is named in connection strings to this server only.
+    return f"127.0.0.1:*:*:{role}:{password}\n"
 
 
 def _exists(pid: int) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal
 
 from psycopg import sql
@@ -21,6 +22,9 @@ from twinmart.db.connect import Connection, lock_key
 from twinmart.db.sqlfiles import sql_text
 
 DAY_S = 24 * 60 * 60
+
+# A transaction holds a lock on each table and index that it makes, and a server has room for some thousands.
+PARTITIONS_A_TRANSACTION = 100
 
 # No batch spans ten years. One that does holds a time from a broken clock, and would make thousands of partitions.
 LONGEST_SPAN_DAYS = 3660
@@ -72,8 +76,8 @@ def ensure_partitions(
 
     With ``schema`` only its tables are looked after: a collector must not touch those of the mart.
 
-    All of them are made in one transaction, so that nobody sees half of a day. Others who do the same wait until it
-    ends; so call it before a long transaction begins, not within.
+    They are made a hundred to a transaction; others who do the same wait until it ends. So call it before a long
+    transaction begins, not within.
 
     Raises:
         NoPartitionRule: a partitioned table has no row in ``ops.partition_rule``; nothing was changed.
@@ -86,15 +90,10 @@ def ensure_partitions(
             detail=f"asked for {from_at:%Y-%m-%d %H:%M} to {to_at:%Y-%m-%d %H:%M} UTC",
             hint="Nothing was changed. Look for a source whose clock is wrong.",
         )
-    with connection.transaction():
-        # A look first without the lock: nearly always there is nothing to do.
-        if not any(_missing(connection, span, schema)):
-            return []
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("partitions"),))
-        made = list(_missing(connection, span, schema))
-        for table, part in made:
-            _make(connection, table, part)
-    return [f"{table.schema}.{table.partition_name(part)}" for table, part in made]
+    made: list[str] = []
+    while some := _make_some(connection, span, schema):
+        made += some
+    return made
 
 
 @dataclass(slots=True)
@@ -133,6 +132,19 @@ def partitioned_tables(connection: Connection) -> list[PartitionedTable]:
         covered = tuple(sorted(_span(bound, key_kind) for bound in bounds))
         tables.append(PartitionedTable(schema, name, key_kind, interval_days, covered))
     return tables
+
+
+def _make_some(connection: Connection, span: Span, schema: str | None) -> list[str]:
+    """Make the next hundred that are missing, in one transaction; return their names, none when all exist."""
+    with connection.transaction():
+        # A look first without the lock: nearly always there is nothing to do.
+        if not any(_missing(connection, span, schema)):
+            return []
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("partitions"),))
+        made = list(islice(_missing(connection, span, schema), PARTITIONS_A_TRANSACTION))
+        for table, part in made:
+            _make(connection, table, part)
+    return [f"{table.schema}.{table.partition_name(part)}" for table, part in made]
 
 
 def _missing(connection: Connection, span: Span, schema: str | None = None) -> Iterator[tuple[PartitionedTable, Span]]:

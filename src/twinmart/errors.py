@@ -281,10 +281,16 @@ class ConnectionLost(SiteUnreachable):
 
 
 class SourceUnreachable(MartError):
-    """A telephony server gives no answer, or stopped answering."""
+    """A telephony server gives no answer, or the connection to it broke."""
 
     code = "TM620"
     exit_code = 6
+
+
+class SourceSilent(SourceUnreachable):
+    """A telephony server is connected and says nothing, not even when asked."""
+
+    code = "TM621"
 
 
 # --- data that breaks a rule -----------------------------------------------------------------------------------------

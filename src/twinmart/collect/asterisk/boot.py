@@ -24,6 +24,11 @@ class BootClue:
         self._age_at_us: int | None = None
         self._local_us: int | None = None
 
+    @property
+    def knows_age(self) -> bool:
+        """Whether the age was told."""
+        return self._age_s is not None
+
     def fully_booted(self, fields: Fields) -> None:
         """Note the age that the switch tells at login, or when it has come up."""
         if not self.settled and is_integer(age := fields.get("Uptime", "")):

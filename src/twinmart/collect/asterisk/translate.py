@@ -14,7 +14,7 @@ from typing import NamedTuple
 from twinmart.collect.asterisk.boot import BootClue
 from twinmart.collect.asterisk.lists import Lists
 from twinmart.collect.asterisk.rules import RULES, UNKNOWN, Fields, Rule, as_json
-from twinmart.collect.asterisk.wire import KEPT_OF_TOO_LONG, TooLong
+from twinmart.collect.asterisk.wire import BANNER, KEPT_OF_TOO_LONG, TooLong
 from twinmart.model.events import Event, Kind, event_id, moment
 
 SECOND_US = 1_000_000
@@ -28,7 +28,6 @@ CLOCK_SET_BACK_US = 60 * SECOND_US
 MOST_WAITING = 10_000
 MOST_NAMES = 1_000
 
-BANNER = b"Asterisk Call Manager/"
 LIST_ENDS = frozenset({b"QueueStatusComplete", b"CoreShowChannelsComplete", b"AgentsComplete"})
 
 
@@ -70,8 +69,9 @@ class Batch:
 class Translator:
     """Translates the messages of one session, in their order; ``source`` is part of every event's identity.
 
-    ``timed`` and ``untimed`` count the events with and without a time of their own: a switch that was not told to stamp
-    its events sends none that can be used.
+    ``clock_us`` is the latest time that the switch told, ``first_clock_us`` the first; None before it told any.
+    ``timed``, ``untimed`` and ``impossible`` count the events with a time of their own, without, and with one that
+    cannot be true: a switch that was not told to stamp its events, or of the year 1970, sends none that can be used.
 
     ``asked_for_all`` is the beginning of the action ids of lists that were asked for without a filter; without it, as
     with a recording, that is told from the lists themselves.
@@ -79,9 +79,11 @@ class Translator:
 
     def __init__(self, source: str, *, asked_for_all: str | None = None) -> None:
         self.clock_us: int | None = None
+        self.first_clock_us: int | None = None
         self.messages = 0
         self.timed = 0
         self.untimed = 0
+        self.impossible = 0
         self.dropped: Counter[str] = Counter()
         self._source = source
         self._asked_for_all = asked_for_all
@@ -115,6 +117,11 @@ class Translator:
                 self._drop(name)
         return batch
 
+    @property
+    def knows_age(self) -> bool:
+        """Whether the switch has told how long it has been up; only users with the right to read "system" are told."""
+        return self._boot.knows_age
+
     def finish(self, rest: bytes) -> Batch:
         """Return what is left when the session has ended; ``rest`` is the unfinished message at its end."""
         batch = Batch()
@@ -139,9 +146,12 @@ class Translator:
         elif missing is None:
             at_us = self._time(fields.get("Timestamp"))
             if at_us is None:
-                self.untimed += 1
-                fault = Fault.IMPOSSIBLE_TIME if fields.get("Timestamp") else Fault.NO_TIME
-                batch.keep_aside(fault, message)
+                if fields.get("Timestamp"):
+                    self.impossible += 1
+                    batch.keep_aside(Fault.IMPOSSIBLE_TIME, message)
+                else:
+                    self.untimed += 1
+                    batch.keep_aside(Fault.NO_TIME, message)
                 return
             self.timed += 1
             self._unread = b""
@@ -252,7 +262,9 @@ class Translator:
         return self.clock_us
 
     def _advance(self, at_us: int, batch: Batch) -> None:
-        first = self.clock_us is None
+        first = self.first_clock_us is None
+        if first:
+            self.first_clock_us = at_us
         if self.clock_us is None or at_us > self.clock_us or at_us < self.clock_us - CLOCK_SET_BACK_US:
             self.clock_us = at_us
         if not self._boot.settled:

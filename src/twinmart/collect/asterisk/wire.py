@@ -6,6 +6,9 @@ whether it is one at all, is for ``translate`` to say.
 
 END = b"\r\n\r\n"
 
+# What a manager interface says first, in a line of its own, with its version.
+BANNER = b"Asterisk Call Manager/"
+
 # Asterisk's own messages have a few kilobytes at most. A longer one than this is a broken or hostile stream.
 LONGEST_MESSAGE = 1 << 20
 KEPT_OF_TOO_LONG = 1 << 16

@@ -190,6 +190,12 @@ class ReadOnlySite(Refused):
     code = "TM305"
 
 
+class SiteFenced(Refused):
+    """The site is not the active one, or was not when the work began: it must not load."""
+
+    code = "TM306"
+
+
 class SpoolTakenTwice(Refused):
     """A second process takes from, or writes to, the spool of a collector."""
 

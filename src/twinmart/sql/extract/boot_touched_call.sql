@@ -17,4 +17,4 @@ WHERE open.source_key = %(source_key)s
             AND NOT snapshot.detail -> 'channels' ? open.channel_id
       )
   )
-ON CONFLICT DO NOTHING
+ON CONFLICT (source_key, linked_id) DO UPDATE SET batch = excluded.batch

@@ -12,7 +12,7 @@ FROM (
       AND event.channel NOT LIKE 'Local/%%'
     GROUP BY event.source_key, gidb.device(event.channel)
     UNION ALL
-    SELECT %(source_key)s, name, '-infinity', 'infinity' FROM unnest(%(new_names)s::text[]) AS name
+    SELECT %(source_key)s::bigint, name, '-infinity', 'infinity' FROM unnest(%(new_names)s::text[]) AS name
     UNION ALL
     SELECT alias.source_key, alias.name, boot.boot_at, boot.boot_at + interval '4 hours'
     FROM unnest(%(boots)s::timestamptz[]) AS boot (boot_at)

@@ -22,4 +22,4 @@ INSERT INTO gidb.touched_call (source_key, linked_id, batch)
 SELECT source_key, linked_id, %(batch)s::bigint FROM gone
 UNION
 SELECT source_key, placed_linked_id, %(batch)s::bigint FROM gone
-ON CONFLICT DO NOTHING
+ON CONFLICT (source_key, linked_id) DO UPDATE SET batch = excluded.batch

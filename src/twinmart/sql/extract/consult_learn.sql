@@ -13,4 +13,4 @@ INSERT INTO gidb.touched_call (source_key, linked_id, batch)
 SELECT source_key, linked_id, %(batch)s::bigint FROM learnt
 UNION
 SELECT found.source_key, found.linked_id, %(batch)s::bigint FROM learnt JOIN consult_found AS found USING (source_key, channel_id)
-ON CONFLICT DO NOTHING
+ON CONFLICT (source_key, linked_id) DO UPDATE SET batch = excluded.batch

@@ -17,4 +17,4 @@ SELECT DISTINCT other.source_key, other.linked_id, %(batch)s::bigint
 FROM login
 JOIN gidb.channel_link AS joined USING (source_key, linked_id)
 JOIN gidb.channel_link AS other ON other.source_key = joined.source_key AND other.channel_id = joined.channel_id
-ON CONFLICT DO NOTHING
+ON CONFLICT (source_key, linked_id) DO UPDATE SET batch = excluded.batch

@@ -2,7 +2,7 @@
 -- grain   call
 -- reads   gidb.touched_call, gidb.login_call
 -- writes  gidb.touched_call, working_call (temporary)
--- rule    a call in which an agent only waits is no interaction
+-- rule    a call in which an agent only waits is no interaction; a call of which an extraction is just telling news waits
 WITH taken AS (
     DELETE FROM gidb.touched_call AS touched
     USING (
@@ -10,6 +10,7 @@ WITH taken AS (
         FROM gidb.touched_call
         ORDER BY batch, source_key, linked_id
         LIMIT %(most)s
+        FOR UPDATE SKIP LOCKED
     ) AS next
     WHERE touched.source_key = next.source_key AND touched.linked_id = next.linked_id
     RETURNING touched.source_key, touched.linked_id

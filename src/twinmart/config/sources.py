@@ -1,0 +1,119 @@
+"""The sources that a mart collects and the two collectors of each: who they are and where they write.
+
+Rows of ``cfg.source`` and ``cfg.collector``. Their keys are hashes of their names, so that every site, and every order
+of registering, gives the same ones.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from twinmart import errors
+from twinmart.db.connect import Connection
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+
+# PostgreSQL cuts identifiers after 63 bytes; the schema of an interaction database has a prefix and a suffix.
+_LONGEST_SCHEMA = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A telephony server whose events are collected."""
+
+    key: int
+    name: str
+    kind: str
+    site: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """One of the two collectors of a source, and where its interaction database stands."""
+
+    key: int
+    name: str
+    source_key: int
+    source_name: str
+    twin: Literal["a", "b"]
+    site: int
+    idb_schema: str
+    enabled: bool
+
+
+def ensure_source(connection: Connection, name: str, *, kind: str = "asterisk-ami", site: int = 1) -> Source:
+    """Return the source of this name, registering it at the site if it is new.
+
+    Raises:
+        WrongSetting: the name cannot be one.
+    """
+    if not _NAME.fullmatch(name):
+        raise errors.WrongSetting(
+            f'"{name}" cannot be the name of a source',
+            detail="a name is up to 63 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+            hint="Nothing was changed. Choose another name with --source.",
+        )
+    connection.execute(
+        "INSERT INTO cfg.source (source_key, name, kind, site) VALUES (mart.dimension_key(%s), %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        ("SOURCE|" + name, name, kind, site),
+    )
+    row = connection.execute(
+        "SELECT source_key, name, kind, site, enabled FROM cfg.source WHERE name = %s", (name,)
+    ).fetchone()
+    assert row is not None  # noqa: S101  it was inserted above
+    return Source(*row)
+
+
+def ensure_collector(connection: Connection, source: Source, *, site: int) -> Collector:
+    """Return the collector that writes the source's events at the site, registering it if it is new.
+
+    The collector at the source's own site is twin a, the one at any other site twin b.
+
+    Raises:
+        WrongSetting: twin b stands at yet another site already.
+    """
+    twin = "a" if site == source.site else "b"
+    name = f"{source.name}_{twin}"
+    connection.execute(
+        "INSERT INTO cfg.collector (collector_key, name, source_key, twin, site, idb_schema)"
+        " VALUES (mart.dimension_key(%s), %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        ("COLLECTOR|" + name, name, source.key, twin, site, schema_name(source.name, twin)),
+    )
+    found = next(one for one in collectors(connection) if one.name == name)
+    if found.site != site:
+        raise errors.WrongSetting(
+            f'source "{source.name}" has its second collector at site {found.site} already',
+            detail=f"asked for site {site}; a source has two collectors, at two sites",
+            hint=f"Nothing was changed. Use --site {found.site} or --site {source.site}.",
+        )
+    return found
+
+
+def collectors(connection: Connection) -> list[Collector]:
+    """Return all collectors, those of one source together."""
+    rows = connection.execute(
+        "SELECT collector_key, c.name, source_key, s.name, twin, c.site, idb_schema, c.enabled AND s.enabled"
+        " FROM cfg.collector AS c JOIN cfg.source AS s USING (source_key) ORDER BY s.name, twin"
+    )
+    return [Collector(*row) for row in rows]
+
+
+def schema_name(source_name: str, twin: str) -> str:
+    """Return the schema of an interaction database.
+
+    Letters of either case and signs are kept apart, so that no two sources share one.
+
+    >>> schema_name("london-2", "a"), schema_name("London.2", "b")
+    ('idb_london__2d2_a', 'idb__4condon__2e2_b')
+    """
+    plain = "".join(
+        character
+        if character.isdigit() or character.islower()
+        else f"__{ord(character):x}"
+        if not character.isalpha()
+        else f"_{ord(character):x}"
+        for character in source_name
+    )
+    return f"idb_{plain}"[: _LONGEST_SCHEMA - 2] + f"_{twin}"

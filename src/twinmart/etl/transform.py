@@ -1,0 +1,243 @@
+"""Recomputes the interactions and agents that have news, and brings the result into the facts in one transaction.
+
+The models in ``sql/transform`` are SELECTs; each fills a temporary table of its own name, in the order of
+``CALL_MODELS`` and ``AGENT_MODELS``. What they read is only events and configuration, never earlier facts of the same
+interaction, so that any order of arrival ends in the same rows.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import LiteralString
+
+from psycopg import sql
+
+from twinmart import errors
+from twinmart.db.connect import Connection
+from twinmart.db.partitions import PartitionMemory
+from twinmart.db.sqlfiles import sql_text
+from twinmart.etl.extract import ANALYZE_FROM, next_number
+from twinmart.etl.load import AGENT_FACTS, INTERACTION_FACTS, Fact, KeySpan, Shape, merge, shape_of
+
+# So many calls are transformed in one transaction; a backlog is worked off in such steps, oldest news first.
+MOST_CALLS = 4_000
+
+CALL_MODELS = (
+    "call_event",
+    "channel",
+    "queue_event",
+    "visit",
+    "attempt",
+    "transfer",
+    "hold",
+    "conference",
+    "leg",
+    "broken",
+    "interaction",
+    "leg_phase",
+    "leg_wrap",
+    "leg_time",
+)
+AGENT_MODELS = ("member_span", "agent_course", "agent_session")
+
+_TABLES = (
+    "transform/working_call_table",
+    "transform/working_channel_table",
+    "transform/working_resource_table",
+    "transform/stale_interaction_table",
+    "transform/leg_resource_table",
+)
+_DAY_S = 86_400
+
+
+@dataclass(slots=True)
+class Transformed:
+    """What one transformation recomputed and changed; all of it is committed or nothing."""
+
+    calls: int = 0
+    interactions: int = 0
+    resources: int = 0
+    events: int = 0
+    discarded: int = 0
+    rows_changed: int = 0
+    is_all: bool = True
+    span: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class Transformer:
+    """Transforms one mart. ``side`` is a second connection to it, on which partitions are made while the first loads.
+
+    ``epoch`` is the topology's as this loader knows it: a mart that has moved on refuses the load.
+    """
+
+    mart: Connection
+    side: Connection
+    site: int
+    epoch: int
+    most_calls: int = MOST_CALLS
+    partitions: PartitionMemory = field(default_factory=PartitionMemory)
+    _models: set[str] = field(default_factory=set)
+    _shapes: dict[str, Shape] = field(default_factory=dict)
+    _calendar: set[int] = field(default_factory=set)
+
+    def transform(self) -> Transformed:
+        """Take the oldest news and load what follows from it.
+
+        Raises:
+            SiteFenced: another site is active, or has been since this loader began; nothing was changed.
+        """
+        started_at = datetime.now(UTC)
+        self.partitions.ensure(self.side, started_at, started_at + timedelta(days=1))
+        try:
+            with self.mart.transaction():
+                return self._transform(started_at)
+        except BaseException:
+            # Temporary tables that were made in this transaction are gone with it.
+            self._models.clear()
+            raise
+
+    def _transform(self, started_at: datetime) -> Transformed:
+        done = Transformed()
+        check_epoch(self.mart, self.site, self.epoch)
+        for name in _TABLES:
+            self._run(name)
+        done.calls = self._run("transform/take_touched_call", most=self.most_calls)
+        done.is_all = done.calls < self.most_calls
+        touched = self.mart.execute("SELECT EXISTS (SELECT FROM gidb.touched_resource)").fetchone()
+        if not done.calls and touched == (False,):
+            return done
+        audit_key = next_number(self.mart, "audit")
+        if done.calls:
+            self._interactions(done, audit_key)
+        done.resources = self._run("transform/take_touched_resource")
+        if done.resources:
+            self._agents(done, audit_key)
+        self._record(done, audit_key, started_at)
+        return done
+
+    def _interactions(self, done: Transformed, audit_key: int) -> None:
+        self._gather_calls()
+        for name in CALL_MODELS:
+            count = self._model(name)
+            if name == "call_event":
+                done.events = count
+            elif name == "interaction":
+                done.interactions = count
+            elif name == "broken":
+                done.discarded = count
+        for fact in INTERACTION_FACTS:
+            self._model(fact.name, f"new_{fact.name}")
+        self._run("transform/stale_interaction")
+        new = self._prepare(INTERACTION_FACTS)
+        stale = self._span("SELECT min(start_date_time_key), max(last_date_time_key) FROM stale_interaction")
+        low, high = stale or (0, 0)
+        self._run("transform/leg_resource", from_key=low, to_key=high)
+        self._run("transform/dimension_place")
+        self._load(INTERACTION_FACTS, done, audit_key, new, stale)
+        for name in ("interaction_identity", "open_channel_close", "open_channel", "discard_forget"):
+            self._run(f"transform/{name}")
+        if done.discarded:
+            self._run("transform/discard", audit_key=audit_key)
+
+    def _gather_calls(self) -> None:
+        """Complete the working set to whole interactions and find the root of each."""
+        while self._run("transform/grow_channel") and self._run("transform/grow_call"):
+            pass
+        self.mart.execute("ANALYZE working_call, working_channel")
+        while self._run("transform/join_call"):
+            pass
+        self._run("transform/channel_root")
+
+    def _agents(self, done: Transformed, audit_key: int) -> None:
+        self._run("transform/dimension_agent")
+        self._run("transform/dimension_agent_name_forget")
+        self._run("transform/dimension_agent_name")
+        self._run("transform/dimension_agent_forget")
+        for name in AGENT_MODELS:
+            self._model(name)
+        self._run("transform/dimension_reason")
+        for fact in AGENT_FACTS:
+            self._model(fact.name, f"new_{fact.name}")
+        new = self._prepare(AGENT_FACTS)
+        stale = self._span("SELECT mart.date_time_key(min(window_at)), 1 << 62 FROM working_resource")
+        self._load(AGENT_FACTS, done, audit_key, new, stale)
+
+    def _load(
+        self, facts: tuple[Fact, ...], done: Transformed, audit_key: int, new: KeySpan | None, stale: KeySpan | None
+    ) -> None:
+        for fact in facts:
+            if fact.name not in self._shapes:
+                self._shapes[fact.name] = shape_of(self.mart, fact)
+            done.rows_changed += merge(self.mart, fact, self._shapes[fact.name], audit_key, new, stale)
+        for low, high in filter(None, (new,)):
+            done.span = (low, high) if done.span is None else (min(done.span[0], low), max(done.span[1], high))
+
+    def _run(self, name: str, **parameters: object) -> int:
+        """Run a statement from its file; the number of rows it concerned."""
+        return self.mart.execute(sql_text(name), parameters or {"none": None}).rowcount
+
+    def _model(self, name: str, table: str | None = None) -> int:
+        """Fill the temporary table of a model; the number of its rows."""
+        target = sql.Identifier(table or name)
+        text = sql.SQL(sql_text(f"transform/{name}"))
+        if name not in self._models:
+            self.mart.execute(
+                sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS {} WITH NO DATA").format(
+                    target, text
+                ),
+                {"none": None},
+            )
+            self._models.add(name)
+        count = self.mart.execute(sql.SQL("INSERT INTO {} {}").format(target, text), {"none": None}).rowcount
+        if count >= ANALYZE_FROM // 4:
+            self.mart.execute(sql.SQL("ANALYZE {}").format(target))
+        return count
+
+    def _prepare(self, facts: tuple[Fact, ...]) -> KeySpan | None:
+        """Make partitions and calendar for the rows computed; return their first and last interval."""
+        days = sql.SQL(" UNION ").join(
+            sql.SQL("SELECT start_date_time_key / {} FROM {}").format(sql.Literal(_DAY_S), fact.computed)
+            for fact in facts
+        )
+        new = sorted(day for (day,) in self.mart.execute(days))
+        for day in new:
+            start = datetime.fromtimestamp(day * _DAY_S, UTC)
+            self.partitions.ensure(self.side, start, start + timedelta(days=1))
+            self._extend_calendar(day)
+        return (new[0] * _DAY_S, (new[-1] + 1) * _DAY_S - 1) if new else None
+
+    def _span(self, query: LiteralString) -> KeySpan | None:
+        row = self.mart.execute(query).fetchone()
+        return None if row is None or row[0] is None else (int(row[0]), int(row[1]))
+
+    def _extend_calendar(self, day: int) -> None:
+        if day not in self._calendar:
+            self._run("transform/calendar", from_key=day * _DAY_S, to_key=(day + 1) * _DAY_S - 900)
+            self._calendar.add(day)
+
+    def _record(self, done: Transformed, audit_key: int, started_at: datetime) -> None:
+        low, high = done.span or (None, None)
+        self.mart.execute(
+            "INSERT INTO ctl.audit_log VALUES (%s, now(), 'transform', %s, %s, %s, %s, %s)",
+            (audit_key, self.epoch, self.site, done.rows_changed, low, high),
+        )
+        self.mart.execute(
+            "INSERT INTO ctl.transform_history VALUES (%s, %s, clock_timestamp(), %s, %s, %s, %s)",
+            (audit_key, started_at, done.interactions, done.resources, done.events, done.rows_changed),
+        )
+
+
+def check_epoch(mart: Connection, site: int, epoch: int) -> None:
+    """Refuse to load unless this site is active in the epoch it believes in; holds the topology until commit.
+
+    Raises:
+        SiteFenced: it is not; nothing was changed.
+    """
+    row = mart.execute("SELECT active_site, epoch FROM cfg.topology FOR SHARE").fetchone()
+    if row != (site, epoch):
+        active, current = row or (None, None)
+        raise errors.SiteFenced(
+            f"site {site} must not load",
+            detail=f"site {active} is active since epoch {current}; this loader holds epoch {epoch}",
+            hint="Nothing was changed. Look with: twinmart status.",
+        )

@@ -81,3 +81,25 @@ def _wrong_setting(error: ValidationError) -> WrongSetting:
         detail=first["msg"],
         hint="The settings are described in docs/reference/settings.md.",
     )
+
+
+def read_secret(reference: str | None) -> str:
+    """Return the password that a reference names: ``env:NAME`` or ``file:/path``; none is the empty one.
+
+    Raises:
+        WrongSetting: the variable is not set, or the file cannot be read.
+    """
+    if reference is None:
+        return ""
+    kind, _, name = reference.partition(":")
+    if kind == "env" and (value := os.environ.get(name)) is not None:
+        return value
+    detail = f'no variable "{name}" is set'
+    if kind == "file":
+        try:
+            return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            detail = str(error)
+    raise WrongSetting(
+        f'password reference "{reference}" leads nowhere', detail=detail, hint="It is env:NAME or file:/path."
+    )

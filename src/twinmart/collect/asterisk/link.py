@@ -18,7 +18,7 @@ RECEIVE_BYTES = 1 << 18
 # Banner and answers to a login have some hundred bytes; who sends more without an end speaks another protocol.
 LONGEST_GREETING = 1 << 14
 
-# The classes of events that ours are made of. Others (RTP figures, tests, log lines) are a good half of the traffic.
+# The classes of events that ours are made of. Others (RTP figures, tests, logins, log lines) need not come.
 EVENT_CLASSES = "system,call,agent,user,dialplan"
 
 

@@ -2,9 +2,13 @@
 -- grain   data-source session; span
 -- reads   nothing
 -- writes  data_source_session, no_data
--- rule    a session told twice begins once; a span never ends before it began, whatever the clocks say
+-- rule    a session told twice begins once; a silence that took no time, by clocks that differ, was none
 WITH heard AS (
-    UPDATE no_data SET to_at = greatest(from_at, %(connected_at)s) WHERE to_at IS NULL
+    UPDATE no_data SET to_at = %(connected_at)s WHERE to_at IS NULL AND from_at < %(connected_at)s
+),
+
+no_silence AS (
+    DELETE FROM no_data WHERE to_at IS NULL AND from_at >= %(connected_at)s
 )
 
 INSERT INTO data_source_session (

@@ -67,6 +67,7 @@ class Extractor:
             if self._mark(collector, lock=True) != mark:
                 return Taken(collector.name, up_to=mark, is_all=False)
             wanted = self._minutes_wanted(collector, minutes) if fill_only else None
+            self.mart.execute(sql_text("transform/settings"))
             for name in TABLES:
                 self.mart.execute(sql_text(name))
             if wanted is None or wanted:

@@ -99,6 +99,7 @@ class Transformer:
     def _transform(self, started_at: datetime) -> Transformed:
         done = Transformed()
         check_epoch(self.mart, self.site, self.epoch)
+        self.mart.execute(sql_text("transform/settings"))
         for name in _TABLES:
             self._run(name)
         done.calls = self._run("transform/take_touched_call", most=self.most_calls)

@@ -7,13 +7,18 @@
 INSERT INTO gidb.alias_pair (source_key, name, same_as)
 SELECT DISTINCT source_key, name, same_as
 FROM (
-    SELECT source_key, gidb.device(member) AS name, gidb.device(member) AS same_as
-    FROM new_event
-    WHERE kind LIKE 'member\_%%' AND member IS NOT NULL
-    UNION ALL
-    SELECT source_key, gidb.device(member), gidb.device(channel)
-    FROM new_event
-    WHERE kind LIKE 'member\_%%' AND member IS NOT NULL AND (channel ~ '^[A-Za-z0-9]+/' OR channel LIKE 'Agent:%%')
+    SELECT source_key, name, same_as
+    FROM (
+        SELECT DISTINCT source_key, member, channel
+        FROM new_event
+        WHERE kind IN ('member_add', 'member_remove', 'member_pause', 'member_penalty', 'member_status', 'member_seen')
+    ) AS told
+    CROSS JOIN LATERAL (
+        VALUES
+            (gidb.device(member), gidb.device(member)),
+            (gidb.device(member), CASE WHEN channel ~ '^([A-Za-z0-9]+/|Agent:)' THEN gidb.device(channel) END)
+    ) AS pair (name, same_as)
+    WHERE name IS NOT NULL AND same_as IS NOT NULL
     UNION ALL
     SELECT source_key, member, gidb.device(channel)
     FROM new_event

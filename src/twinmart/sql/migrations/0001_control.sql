@@ -33,14 +33,16 @@ CREATE FUNCTION mart.fact_key(start_ms bigint, natural_key text) RETURNS uuid
     RETURN overlay(overlay(md5(natural_key) PLACING lpad(to_hex(start_ms), 12, '0') || '8' FROM 1 FOR 13) PLACING '8' FROM 17 FOR 1)::uuid;
 COMMENT ON FUNCTION mart.fact_key(bigint, text) IS 'Key of a fact: UUIDv8 of its start in milliseconds and the hash of its natural key';
 
+-- AT TIME ZONE makes these immutable, so that PostgreSQL puts them in line instead of calling them; half a microsecond
+-- outweighs what binary fractions lose.
 CREATE FUNCTION mart.epoch_ms(moment timestamptz) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN floor(extract(epoch FROM moment) * 1000)::bigint;
+    RETURN floor(date_part('epoch', moment AT TIME ZONE 'UTC') * 1000 + 0.0005)::bigint;
 COMMENT ON FUNCTION mart.epoch_ms(timestamptz) IS 'Milliseconds since the epoch, cut, so that durations of adjoining spans add up exactly';
 
 CREATE FUNCTION mart.date_time_key(moment timestamptz) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN floor(extract(epoch FROM moment))::bigint / 900 * 900;
+    RETURN floor(date_part('epoch', moment AT TIME ZONE 'UTC'))::bigint / 900 * 900;
 COMMENT ON FUNCTION mart.date_time_key(timestamptz) IS 'Epoch second at which the 15-minute interval of a moment begins';
 
 CREATE TABLE cfg.topology (

@@ -26,13 +26,16 @@ told AS (
         max(at) FILTER (WHERE kind <> 'switch_boot') AS last_at
     FROM added
     GROUP BY session_key
+),
+
+noted AS (
+    UPDATE data_source_session AS known
+    SET
+        events = known.events + told.events,
+        first_event_at = least(known.first_event_at, told.first_at),
+        last_event_at = greatest(known.last_event_at, told.last_at)
+    FROM told
+    WHERE known.session_key = told.session_key
 )
 
-UPDATE data_source_session AS known
-SET
-    events = known.events + told.events,
-    first_event_at = least(known.first_event_at, told.first_at),
-    last_event_at = greatest(known.last_event_at, told.last_at)
-FROM told
-WHERE known.session_key = told.session_key
-RETURNING told.events
+SELECT events FROM told

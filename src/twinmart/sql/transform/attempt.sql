@@ -4,11 +4,12 @@
 -- writes  nothing
 -- rule    a queue rings a member; a member behind Local channels is the phone that these dial until the member answers, or the Local
 --         channel itself where there is none (a robot, an agent of a pool); any other number dialled is an attempt of its own; a
---         channel that an agent's phone began itself is a call placed
+--         channel that an agent's phone began itself is a call placed. A member's channel is rung for one caller, whatever channel the
+--         end of their call is told of: after a transfer that is not the caller's any more
 WITH RECURSIVE offer AS (
     SELECT
         source_key,
-        channel_id AS caller_id,
+        (array_agg(channel_id ORDER BY at, event_id) FILTER (WHERE kind <> 'agent_complete'))[1] AS caller_id,
         other_id AS dialled_id,
         min(queue) AS queue,
         min(member) AS member,
@@ -19,7 +20,8 @@ WITH RECURSIVE offer AS (
         min(value) FILTER (WHERE kind = 'agent_complete') AS completed_by
     FROM queue_event
     WHERE kind IN ('agent_offer', 'agent_connect', 'agent_noanswer', 'agent_complete') AND other_id IS NOT NULL
-    GROUP BY source_key, channel_id, other_id
+    GROUP BY source_key, other_id
+    HAVING bool_or(kind <> 'agent_complete')
 ),
 dial AS (
     SELECT source_key, channel_id AS caller_id, other_id AS dialled_id, min(at) AS at, min(target) AS target

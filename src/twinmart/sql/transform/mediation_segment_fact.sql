@@ -61,12 +61,17 @@ LEFT JOIN (
     ON answer.source_key = visit.source_key AND answer.caller_id = visit.channel_id AND answer.visit_no = visit.visit_no
     AND visit.result = 'answered'
 LEFT JOIN (
-    SELECT DISTINCT source_key, caller_id, visit_no, end_at
-    FROM leg
-    WHERE queue IS NOT NULL AND kind <> 'mediation' AND answered_at IS NULL
+    SELECT DISTINCT rung.source_key, rung.caller_id, rung.visit_no
+    FROM leg AS rung
+    JOIN visit AS left_ringing
+        ON left_ringing.source_key = rung.source_key AND left_ringing.channel_id = rung.caller_id
+        AND left_ringing.visit_no = rung.visit_no AND left_ringing.result = 'abandoned'
+    WHERE rung.queue IS NOT NULL
+      AND rung.kind <> 'mediation'
+      AND rung.answered_at IS NULL
+      AND rung.end_at BETWEEN left_ringing.end_at - interval '100 milliseconds' AND left_ringing.end_at + interval '1 second'
 ) AS ringing
     ON ringing.source_key = visit.source_key AND ringing.caller_id = visit.channel_id AND ringing.visit_no = visit.visit_no
-    AND visit.result = 'abandoned' AND ringing.end_at BETWEEN visit.end_at - interval '100 milliseconds' AND visit.end_at + interval '1 second'
 JOIN LATERAL (
     SELECT service_level_ms, short_abandon_ms
     FROM cfg.queue_setting

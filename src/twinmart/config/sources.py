@@ -51,7 +51,7 @@ def ensure_source(connection: Connection, name: str, *, kind: str = "asterisk-am
     if not _NAME.fullmatch(name):
         raise errors.WrongSetting(
             f'"{name}" cannot be the name of a source',
-            detail="a name is up to 63 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+            detail="a name is up to 63 letters, digits, dots, dashes and underscores; the first is a letter or digit",
             hint="Nothing was changed. Choose another name with --source.",
         )
     connection.execute(

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event as Signal
+from typing import Self
 
 from twinmart import errors
 from twinmart.config.sources import Collector, collectors
@@ -57,7 +58,7 @@ class Etl:
         self._dsns = dict(dsns)
         self._open = ExitStack()
 
-    def __enter__(self) -> "Etl":
+    def __enter__(self) -> Self:
         """Connect and take the lock.
 
         Raises:

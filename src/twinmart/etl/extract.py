@@ -58,7 +58,7 @@ class Extractor:
         """
         started_at = datetime.now(UTC)
         mark = self._mark(collector)
-        taken, minutes = self._look(idb, collector, mark)
+        taken, minutes = self._look(idb, collector, mark, digest=fill_only)
         if taken.up_to == mark:
             return taken
         # Made in transactions of their own, before ours begins: partitions that are not needed do no harm.
@@ -85,14 +85,17 @@ class Extractor:
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def _look(self, idb: Connection, collector: Collector, mark: int) -> tuple[Taken, list[tuple[datetime, int, int]]]:
+    def _look(
+        self, idb: Connection, collector: Collector, mark: int, *, digest: bool
+    ) -> tuple[Taken, list[tuple[datetime, int, int]]]:
         """Return how far there is something to take, and count and hash of its events for each minute."""
         taken = Taken(collector.name, up_to=mark)
         if idb.execute("SELECT to_regclass(%s)", (f"{collector.idb_schema}.event",)).fetchone() == (None,):
             return taken, []
         events = sql.Identifier(collector.idb_schema, "event")
         minutes = idb.execute(
-            sql.SQL(sql_text("extract/idb_minute")).format(event=events), {"mark": mark, "most": self.most_rows}
+            sql.SQL(sql_text("extract/idb_minute")).format(event=events),
+            {"mark": mark, "most": self.most_rows, "digest": digest},
         ).fetchall()
         if minutes:
             taken.up_to = max(row[3] for row in minutes)

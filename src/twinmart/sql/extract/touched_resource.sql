@@ -8,21 +8,27 @@ INSERT INTO gidb.touched_resource AS known (resource_key, from_at, batch)
 SELECT resource_key, min(from_at), %(batch)s::bigint
 FROM (
     SELECT
-        alias.resource_key,
+        told.resource_key,
         CASE
-            WHEN event.kind IN ('member_seen', 'member_status')
-                AND NOT EXISTS (
-                    SELECT FROM mart.resource_group_fact_ AS membership
-                    WHERE membership.resource_key = alias.resource_key
-                      AND membership.active_flag = 1
-                      AND membership.start_at <= event.at
-                )
-            THEN least(event.at, to_timestamp(nullif((event.detail ->> 'login')::bigint, 0)))
-            ELSE event.at
+            WHEN EXISTS (
+                SELECT
+                FROM mart.resource_group_fact_ AS membership
+                WHERE membership.resource_key = told.resource_key
+                  AND membership.active_flag = 1
+                  AND membership.start_at <= told.first_at
+            ) THEN told.first_at
+            ELSE least(told.first_at, told.login_at)
         END AS from_at
-    FROM new_event AS event
-    JOIN gidb.alias ON alias.source_key = event.source_key AND alias.name = gidb.device(event.member)
-    WHERE event.kind LIKE 'member\_%%'
+    FROM (
+        SELECT
+            alias.resource_key,
+            min(event.at) AS first_at,
+            to_timestamp(min(nullif((event.detail ->> 'login')::bigint, 0))) AS login_at
+        FROM new_event AS event
+        JOIN gidb.alias ON alias.source_key = event.source_key AND alias.name = gidb.device(event.member)
+        WHERE event.kind IN ('member_add', 'member_remove', 'member_pause', 'member_penalty', 'member_status', 'member_seen')
+        GROUP BY alias.resource_key
+    ) AS told
     UNION ALL
     SELECT membership.resource_key, snapshot.at
     FROM new_event AS snapshot

@@ -54,7 +54,7 @@ SELECT
     coalesce(substring(named.target FROM '/([^@/]+)@'), named.target) AS target_address,
     named.start_at,
     CASE WHEN named.phone_end_at < named.answered_at THEN NULL ELSE named.answered_at END AS answered_at,
-    greatest(named.phone_end_at, named.start_at) AS end_at,
+    CASE WHEN named.phone_end_at IS NOT NULL THEN greatest(named.phone_end_at, named.start_at) END AS end_at,
     named.refused_at,
     named.completed_by,
     named.end_cause,

@@ -4,15 +4,17 @@
 -- writes  nothing
 -- rule    from being added until being removed, the death of the switch, or a complete list without the member. Who is found serving
 --         unbeknown to us has served since the login time that the switch tells. What the switch answered when asked counts only if
---         nothing happened within two seconds, since such answers carry no time of their own
+--         nothing happened within two seconds, since such answers carry no time of their own. OFFSET 0 keeps the planner to looking
+--         each member up by itself, from the moment on
 WITH served AS (
     SELECT resource.resource_key, resource.window_at, serving.source_key, serving.member, serving.queue
     FROM working_resource AS resource
     JOIN gidb.alias ON alias.resource_key = resource.resource_key
     JOIN gidb.member_queue AS serving ON serving.source_key = alias.source_key AND serving.name = alias.name
+    OFFSET 0
 ),
 told AS (
-    SELECT served.resource_key, served.source_key, served.member, served.queue, served.window_at AS at, NULL::uuid AS event_id,
+    SELECT served.resource_key, served.source_key, served.member, served.queue, served.window_at AS at, past.at AS told_at, NULL::uuid AS event_id,
         'carried' AS kind, past.kind <> 'member_remove' AS is_member, coalesce(past.value = '1', false) AS is_paused, past.reason, NULL::bigint AS login
     FROM served
     CROSS JOIN LATERAL (
@@ -24,6 +26,19 @@ told AS (
           AND event.channel_id IS NULL
           AND event.at < served.window_at
           AND (event.value IS NOT NULL OR event.kind = 'member_remove')
+          AND NOT (
+              event.kind = 'member_seen'
+              AND EXISTS (
+                  SELECT
+                  FROM gidb.event AS other
+                  WHERE other.source_key = event.source_key
+                    AND other.member = event.member
+                    AND other.queue = event.queue
+                    AND other.channel_id IS NULL
+                    AND other.at BETWEEN event.at - interval '2 seconds' AND event.at + interval '2 seconds'
+                    AND other.event_id <> event.event_id
+              )
+          )
         ORDER BY event.at DESC, event.event_id DESC
         LIMIT 1
     ) AS past
@@ -40,29 +55,44 @@ told AS (
               AND NOT list.detail -> 'members' @> jsonb_build_array(jsonb_build_array(served.queue, served.member))
         )
     UNION ALL
-    SELECT served.resource_key, served.source_key, served.member, served.queue, event.at, event.event_id,
-        event.kind, event.kind <> 'member_remove', coalesce(event.value = '1', false), event.reason, (event.detail ->> 'login')::bigint
+    SELECT served.resource_key, served.source_key, served.member, served.queue, event.at, event.at, event.event_id,
+        event.kind, event.kind <> 'member_remove', coalesce(event.value = '1', false), event.reason, event.login
     FROM served
-    JOIN gidb.event
-        ON event.source_key = served.source_key AND event.member = served.member AND event.queue = served.queue
-        AND event.channel_id IS NULL AND event.at >= served.window_at
-        AND (event.value IS NOT NULL OR event.kind = 'member_remove')
+    CROSS JOIN LATERAL (
+        SELECT event.at, event.event_id, event.kind, event.value, event.reason, (event.detail ->> 'login')::bigint AS login
+        FROM gidb.event
+        WHERE event.source_key = served.source_key
+          AND event.member = served.member
+          AND event.queue = served.queue
+          AND event.channel_id IS NULL
+          AND event.at >= served.window_at
+          AND (event.value IS NOT NULL OR event.kind = 'member_remove')
+        OFFSET 0
+    ) AS event
     UNION ALL
-    SELECT served.resource_key, served.source_key, served.member, served.queue, boot.last_heard_at, NULL, 'boot', false, false, NULL, NULL
+    SELECT served.resource_key, served.source_key, served.member, served.queue, boot.last_heard_at, boot.last_heard_at, NULL,
+        'boot', false, false, NULL, NULL
     FROM served
     JOIN gidb.switch_boot AS boot ON boot.source_key = served.source_key AND boot.last_heard_at >= served.window_at
     UNION ALL
-    SELECT served.resource_key, served.source_key, served.member, served.queue, list.at, list.event_id, 'unlisted', false, false, NULL, NULL
+    SELECT served.resource_key, served.source_key, served.member, served.queue, list.at, list.at, list.event_id,
+        'unlisted', false, false, NULL, NULL
     FROM served
-    JOIN gidb.event AS list
-        ON list.source_key = served.source_key AND list.kind = 'member_snapshot' AND list.at >= served.window_at
-    WHERE NOT list.detail -> 'members' @> jsonb_build_array(jsonb_build_array(served.queue, served.member))
+    CROSS JOIN LATERAL (
+        SELECT list.at, list.event_id
+        FROM gidb.event AS list
+        WHERE list.source_key = served.source_key
+          AND list.kind = 'member_snapshot'
+          AND list.at >= served.window_at
+          AND NOT list.detail -> 'members' @> jsonb_build_array(jsonb_build_array(served.queue, served.member))
+        OFFSET 0
+    ) AS list
 ),
 spaced AS (
     SELECT
         *,
-        lag(at) OVER course AS at_before,
-        lead(at) OVER course AS at_after
+        lag(told_at) OVER course AS at_before,
+        lead(told_at) OVER course AS at_after
     FROM told
     WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'boot', kind = 'member_seen', event_id)
 ),
@@ -70,7 +100,7 @@ counted AS (
     SELECT
         *,
         coalesce(lag(is_member) OVER course, false) AS was_member,
-        lag(at) OVER course AS before_at
+        lag(told_at) OVER course AS before_at
     FROM spaced
     WHERE kind NOT IN ('member_seen', 'unlisted')
        OR (

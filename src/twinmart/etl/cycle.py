@@ -6,15 +6,17 @@ resumed by the next one.
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event as Signal
 from typing import Self
 
+import psycopg
+
 from twinmart import errors
 from twinmart.config.sources import Collector, collectors
-from twinmart.db.connect import Connection, advisory_lock, session
+from twinmart.db.connect import Connection, advisory_lock, mapped_error, mapped_errors, session
 from twinmart.etl.extract import Extractor, Taken
 from twinmart.etl.gaps import note_gaps
 from twinmart.etl.transform import Transformed, Transformer
@@ -44,6 +46,32 @@ class Cycle:
     def rows_changed(self) -> int:
         """Fact rows inserted, changed or deleted."""
         return sum(done.rows_changed for done in self.transformed)
+
+
+class Halt:
+    """Tells two threads that work on one cycle when to stop, and one of them that the other has something for it."""
+
+    def __init__(self, outside: Signal | None) -> None:
+        self._outside = outside
+        self._inside = Signal()
+        self._news = Signal()
+
+    def __bool__(self) -> bool:
+        """Whether to stop, because somebody outside says so or because the other thread has ended."""
+        return self._inside.is_set() or (self._outside is not None and self._outside.is_set())
+
+    def now(self) -> None:
+        """Stop the other thread at its next step."""
+        self._inside.set()
+
+    def news(self) -> None:
+        """Say that there is something to do, or that there will be no more."""
+        self._news.set()
+
+    def wait_for_news(self) -> None:
+        """Wait until there is something to do; no longer than a stop from outside may wait."""
+        self._news.wait(0.2)
+        self._news.clear()
 
 
 class Etl:
@@ -96,33 +124,63 @@ class Etl:
         ``tell`` is called after every step. A stop takes effect between steps, each of which is committed.
         """
         cycle = Cycle()
-        stop = stop or Signal()
-        extracting = self._threads.submit(self._extract_all, cycle, stop)
-        while True:
+        halt = Halt(stop)
+        with mapped_errors(f"the mart of site {self._site}"):
+            extracting = self._threads.submit(self._extract_all, cycle, halt)
+            try:
+                self._transform_all(cycle, extracting, halt, tell)
+            finally:
+                # Whatever ended the loop, the other thread shall not go on behind our back.
+                halt.now()
+            extracting.result()
+        return cycle
+
+    def _transform_all(
+        self, cycle: Cycle, extracting: Future[None], halt: Halt, tell: Callable[[Cycle], None] | None
+    ) -> None:
+        """Transform until nothing is left and nothing more is coming."""
+        while not halt:
             extracted = extracting.done()
             done = self._transformer.transform()
             if done.calls or done.resources:
                 cycle.transformed.append(done)
                 if tell:
                     tell(cycle)
-            elif extracted or stop.is_set():
-                break
-            elif extracting.done() is False:
-                stop.wait(0.005)
-        extracting.result()
-        return cycle
+            elif extracted:
+                return
+            else:
+                halt.wait_for_news()
 
-    def _extract_all(self, cycle: Cycle, stop: Signal) -> None:
-        for source, twins in self._by_source().items():
-            for nearest, collector in enumerate(sorted(twins, key=lambda one: (one.site != self._site, one.twin))):
-                idb = self._idb(collector.site, cycle)
-                while idb is not None and not stop.is_set():
-                    taken = self._extractor.extract(idb, collector, fill_only=nearest > 0)
-                    if taken.rows_read:
-                        cycle.taken.append(taken)
-                    if taken.is_all:
-                        break
-            note_gaps(self._extractor.mart, source, twins, self._idbs)
+    def _extract_all(self, cycle: Cycle, halt: Halt) -> None:
+        try:
+            for source, twins in self._by_source().items():
+                for nearest, collector in enumerate(sorted(twins, key=lambda one: (one.site != self._site, one.twin))):
+                    self._extract_one(cycle, collector, halt, fill_only=nearest > 0)
+                note_gaps(self._extractor.mart, source, twins, self._idbs)
+        finally:
+            halt.news()
+
+    def _extract_one(self, cycle: Cycle, collector: Collector, halt: Halt, *, fill_only: bool) -> None:
+        """Take everything from one interaction database; one that is lost meanwhile is left for the next cycle."""
+        idb = self._idb(collector.site, cycle)
+        while idb is not None and not halt:
+            try:
+                taken = self._extractor.extract(idb, collector, fill_only=fill_only)
+            except psycopg.OperationalError as error:
+                if not idb.broken or self._extractor.mart.broken:
+                    raise
+                del self._idbs[collector.site]
+                cycle.unreachable[collector.site] = mapped_error(
+                    error, f"site {collector.site}"
+                ) or errors.ConnectionLost(
+                    f"site {collector.site} was lost while its events were read", detail=str(error)
+                )
+                return
+            if taken.rows_read:
+                cycle.taken.append(taken)
+                halt.news()
+            if taken.is_all:
+                return
 
     def _by_source(self) -> dict[int, list[Collector]]:
         found: dict[int, list[Collector]] = {}

@@ -160,7 +160,7 @@ class Transformer:
         for fact in AGENT_FACTS:
             self._model(fact.name, f"new_{fact.name}")
         new = self._prepare(AGENT_FACTS)
-        stale = self._span("SELECT mart.date_time_key(min(window_at)), 1 << 62 FROM working_resource")
+        stale = self._span("SELECT mart.date_time_key(min(window_at)), 1::bigint << 62 FROM working_resource")
         self._load(AGENT_FACTS, done, audit_key, new, stale)
 
     def _load(

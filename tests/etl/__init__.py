@@ -1,0 +1,1 @@
+"""Tests of extraction and transformation on stories made by hand."""

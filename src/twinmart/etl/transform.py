@@ -92,8 +92,9 @@ class Transformer:
             with self.mart.transaction():
                 return self._transform(started_at)
         except BaseException:
-            # Temporary tables that were made in this transaction are gone with it.
+            # Temporary tables and days of the calendar that were made in this transaction are gone with it.
             self._models.clear()
+            self._calendar.clear()
             raise
 
     def _transform(self, started_at: datetime) -> Transformed:
@@ -102,7 +103,7 @@ class Transformer:
         self.mart.execute(sql_text("transform/settings"))
         for name in _TABLES:
             self._run(name)
-        done.calls = self._run("transform/take_touched_call", most=self.most_calls)
+        done.calls = self._take_calls()
         done.is_all = done.calls < self.most_calls
         touched = self.mart.execute("SELECT EXISTS (SELECT FROM gidb.touched_resource)").fetchone()
         if not done.calls and touched == (False,):
@@ -115,6 +116,10 @@ class Transformer:
             self._agents(done, audit_key)
         self._record(done, audit_key, started_at)
         return done
+
+    def _take_calls(self) -> int:
+        row = self.mart.execute(sql_text("transform/take_touched_call"), {"most": self.most_calls}).fetchone()
+        return int(row[0]) if row else 0
 
     def _interactions(self, done: Transformed, audit_key: int) -> None:
         self._gather_calls()

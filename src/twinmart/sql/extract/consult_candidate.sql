@@ -1,8 +1,8 @@
 -- Calls that agents placed themselves and of which new events may say whether another call was held for them.
 -- grain   channel that an agent's phone started itself
--- reads   new_event (temporary), gidb.channel_link, gidb.alias, gidb.login_call
+-- reads   new_event (temporary), gidb.channel_link, gidb.alias
 -- writes  consult_candidate (temporary)
--- rule    only what happened on the same phone before the call began can matter
+-- rule    only what happened on the same phone before the call began can matter, and who turns out to only wait for work in a call
 INSERT INTO consult_candidate
 SELECT DISTINCT placed.source_key, placed.channel_id, placed.linked_id, placed.device, placed.started_at
 FROM (
@@ -13,6 +13,11 @@ FROM (
     GROUP BY event.source_key, gidb.device(event.channel)
     UNION ALL
     SELECT %(source_key)s::bigint, name, '-infinity', 'infinity' FROM unnest(%(new_names)s::text[]) AS name
+    UNION ALL
+    SELECT waiting.source_key, waiting.device, waiting.started_at, waiting.started_at + interval '4 hours'
+    FROM new_event AS login
+    JOIN gidb.channel_link AS waiting USING (source_key, linked_id)
+    WHERE login.kind = 'agent_login' AND waiting.cause = 'seen' AND waiting.device IS NOT NULL
     UNION ALL
     SELECT alias.source_key, alias.name, boot.boot_at, boot.boot_at + interval '4 hours'
     FROM unnest(%(boots)s::timestamptz[]) AS boot (boot_at)
@@ -26,6 +31,3 @@ JOIN gidb.channel_link AS placed
     AND placed.started_at < phone.until_at
     AND placed.originated
 WHERE placed.cause = 'seen'
-  AND NOT EXISTS (
-      SELECT FROM gidb.login_call WHERE login_call.source_key = placed.source_key AND login_call.linked_id = placed.linked_id
-  )

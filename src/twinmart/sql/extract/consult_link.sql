@@ -19,7 +19,7 @@ CROSS JOIN LATERAL (
           FROM gidb.login_call
           WHERE login_call.source_key = earlier.source_key AND login_call.linked_id = earlier.linked_id
       )
-    ORDER BY earlier.started_at DESC
+    ORDER BY earlier.started_at DESC, earlier.channel_id DESC
     LIMIT 3
 ) AS held
 CROSS JOIN LATERAL (
@@ -35,6 +35,9 @@ WHERE state.up_at IS NOT NULL
   AND state.end_at IS NULL
   AND held.linked_id <> placed.linked_id
   AND NOT EXISTS (
+      SELECT FROM gidb.login_call WHERE login_call.source_key = placed.source_key AND login_call.linked_id = placed.linked_id
+  )
+  AND NOT EXISTS (
       SELECT
       FROM gidb.switch_boot
       WHERE switch_boot.source_key = placed.source_key
@@ -44,4 +47,5 @@ ORDER BY
     placed.source_key,
     placed.channel_id,
     (state.hold_at IS NOT NULL AND state.hold_at > coalesce(state.unhold_at, '-infinity')) DESC,
-    held.started_at DESC
+    held.started_at DESC,
+    held.channel_id DESC

@@ -2,14 +2,17 @@
 -- grain   call
 -- reads   new_event (temporary), gidb.channel_link
 -- writes  gidb.login_call, gidb.touched_call
--- rule    a call in which an agent waits joins nothing: each call that it is bridged with is an interaction of its own
+-- rule    a call in which an agent waits joins nothing: each call that it is bridged with is an interaction of its own. Of several
+--         agents in one call the first by name of the channel stands for it, whoever was heard of first
 WITH login AS (
-    INSERT INTO gidb.login_call (source_key, linked_id, channel_id, member, device)
-    SELECT DISTINCT ON (source_key, linked_id) source_key, linked_id, channel_id, member, gidb.device(channel)
+    INSERT INTO gidb.login_call AS known (source_key, linked_id, channel_id, member, device)
+    SELECT DISTINCT ON (source_key, linked_id) source_key, linked_id, channel_id, member, coalesce(gidb.device(channel), '')
     FROM new_event
-    WHERE kind = 'agent_login' AND linked_id IS NOT NULL
-    ORDER BY source_key, linked_id, at
-    ON CONFLICT DO NOTHING
+    WHERE kind = 'agent_login' AND linked_id IS NOT NULL AND channel_id IS NOT NULL
+    ORDER BY source_key, linked_id, channel_id, member
+    ON CONFLICT (source_key, linked_id) DO UPDATE
+    SET channel_id = excluded.channel_id, member = excluded.member, device = excluded.device
+    WHERE (excluded.channel_id, excluded.member) < (known.channel_id, known.member)
     RETURNING source_key, linked_id
 )
 INSERT INTO gidb.touched_call (source_key, linked_id, batch)

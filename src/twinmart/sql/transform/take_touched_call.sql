@@ -1,8 +1,9 @@
--- Take calls that have news, oldest news first, as the work of this transformation.
+-- Take calls that have news, oldest news first, as the work of this transformation; answers with how many those were.
 -- grain   call
--- reads   gidb.touched_call, gidb.login_call
--- writes  gidb.touched_call, working_call (temporary)
--- rule    a call in which an agent only waits is no interaction; a call of which an extraction is just telling news waits
+-- reads   gidb.touched_call, gidb.login_call, gidb.interaction
+-- writes  gidb.touched_call, working_call (temporary), gidb.interaction, stale_interaction (temporary), ctl.transform_discard
+-- rule    a call in which an agent only waits is no interaction, and stops being one when that turns out; a call of which an
+--         extraction is just telling news waits
 WITH taken AS (
     DELETE FROM gidb.touched_call AS touched
     USING (
@@ -14,10 +15,28 @@ WITH taken AS (
     ) AS next
     WHERE touched.source_key = next.source_key AND touched.linked_id = next.linked_id
     RETURNING touched.source_key, touched.linked_id
+),
+waiting AS (
+    SELECT taken.source_key, taken.linked_id FROM taken JOIN gidb.login_call USING (source_key, linked_id)
+),
+gone AS (
+    DELETE FROM gidb.interaction AS known
+    USING waiting
+    WHERE known.source_key = waiting.source_key AND known.root_id = waiting.linked_id
+    RETURNING known.source_key, known.root_id, known.interaction_id, known.start_date_time_key, known.last_date_time_key
+),
+stale AS (
+    INSERT INTO stale_interaction SELECT * FROM gone
+),
+forgotten AS (
+    DELETE FROM ctl.transform_discard AS known
+    USING waiting
+    WHERE known.source_key = waiting.source_key AND known.root_id = waiting.linked_id
+),
+working AS (
+    INSERT INTO working_call (source_key, linked_id, root_id)
+    SELECT source_key, linked_id, linked_id
+    FROM taken
+    WHERE NOT EXISTS (SELECT FROM waiting WHERE waiting.source_key = taken.source_key AND waiting.linked_id = taken.linked_id)
 )
-INSERT INTO working_call (source_key, linked_id, root_id)
-SELECT source_key, linked_id, linked_id
-FROM taken
-WHERE NOT EXISTS (
-    SELECT FROM gidb.login_call WHERE login_call.source_key = taken.source_key AND login_call.linked_id = taken.linked_id
-)
+SELECT count(*) FROM taken

@@ -6,7 +6,7 @@
 --         abandon for time-outs and emptied queues too, so QUEUESTATUS decides between these; leaving without an abandon and without
 --         an answer is an exit by key. A refused try (FULL, JOINEMPTY) has no entry: QUEUESTATUS tells it, and the dialplan which queue.
 --         Where the source does not tell of the dialplan, a caller who stays on the line after an abandon timed out, and a try of which
---         only the call event log knows was refused for an unknown reason
+--         only the call event log knows was refused for an unknown reason. A refusal of which nobody says by which queue is none
 WITH told AS (
     SELECT
         *,
@@ -50,7 +50,7 @@ gathered AS (
         root_id,
         channel_id,
         visit_no,
-        min(CASE WHEN kind = 'queue_caller_seen' THEN at - make_interval(secs => value::numeric) ELSE at END)
+        min(CASE WHEN kind = 'queue_caller_seen' THEN at - make_interval(secs => coalesce(substring(value FROM '^[0-9]{1,9}$'), '0')::numeric) ELSE at END)
             FILTER (WHERE is_entry) AS start_at,
         min(coalesce(queue, app_queue)) FILTER (WHERE is_entry) AS queue,
         min(value) FILTER (WHERE kind = 'queue_enter') AS position,
@@ -88,7 +88,7 @@ SELECT
         WHEN channel.is_abnormal THEN 'unknown'
         ELSE 'abandoned'
     END AS result,
-    visit.position::integer AS position,
+    substring(visit.position FROM '^[0-9]{1,9}$')::integer AS position,
     visit.target,
     visit.offer_count,
     visit.start_at,
@@ -99,3 +99,4 @@ SELECT
     lead(visit.start_at) OVER (PARTITION BY visit.source_key, visit.channel_id ORDER BY visit.visit_no) AS next_start_at
 FROM gathered AS visit
 JOIN channel ON channel.source_key = visit.source_key AND channel.channel_id = visit.holder_id
+WHERE visit.queue IS NOT NULL

@@ -30,7 +30,7 @@ class Switch:
         self._collector = ensure_collector(self.mart, ensure_source(self.mart, name), site=1)
         self._numbers = count()
 
-    def say(self, second: float, kind: Kind, *, detail: dict[str, Any] | None = None, **fields: str | None) -> None:
+    def say(self, second: float, kind: Kind, *, detail: dict[str, Any] | None = None, **fields: Any) -> None:
         """Say one event."""
         at = DAWN + timedelta(seconds=second)
         identity = event_id(self.name, round(at.timestamp() * 1_000_000), f"{next(self._numbers)}".encode())
@@ -49,7 +49,7 @@ class Switch:
             "value": "0",
             **more,
         }
-        self.say(second, kind, **fields)
+        self.say(second, kind, detail=None, **fields)
 
     def call(self, second: float, channel: str, device: str, *, linked: str | None = None, number: str = "555") -> None:
         """A device begins a call by itself."""

@@ -170,12 +170,15 @@ def test_damage_in_the_newest_segment_does_not_take_the_rest_of_the_spool_along(
     spool.close()
 
 
-def test_a_limit_is_kept_and_nothing_of_the_batch_that_breaks_it_is_accepted(tmp_path: Path) -> None:
+def test_beyond_a_limit_nothing_is_accepted_until_something_was_taken(tmp_path: Path) -> None:
     spool = Spool.open(tmp_path / "spool", limit_bytes=100)
     spool.append(events("x" * 80))
+    spool.append(events("a batch is not parted", "y" * 80))
     with pytest.raises(SpoolFull, match="limit"):
-        spool.append(events("y", "z" * 80))
-    assert taken(spool) == ["x" * 80]
+        spool.append(events("z"))
+    assert taken(spool) == ["x" * 80, "a batch is not parted", "y" * 80]
+    spool.forget(spool.end)
+    spool.append(events("z"))
     spool.close()
 
 

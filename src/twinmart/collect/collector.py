@@ -108,7 +108,8 @@ class Collector:
     def _listen(self, link: Link, spool: Spool, writer: Writer) -> float:
         """Listen until the session ends, and return how long to wait before the next."""
         session = Session(self.config, link, earlier_boot=self._boot_at, is_first=self._sessions == 0)
-        reason, cause, pause_s = "stopped", "stopped", 0.0
+        began, reason, cause = time.monotonic(), "stopped", "stopped"
+        failure: MartError | None = None
         try:
             session.begin()
             while not self._stopping.is_set():
@@ -116,21 +117,20 @@ class Collector:
                 self._note(session)
                 writer.check()
         except (SourceUnreachable, SourceMisconfigured) as error:
-            reason = error.detail or error.message
-            cause = self._cause(error)
-            pause_s = self._missed(error)
+            failure, reason, cause = error, error.detail or error.message, self._cause(error)
         self._accept(spool, session.end())
-        self._end_session(spool, reason, cause)
         self._note(session)
+        self._end_session(spool, reason, cause)
         self._log.info("session.ended", session=session.key, reason=reason, events=session.events)
-        return pause_s
+        if time.monotonic() - began > self.config.patience.retry_longest_s:
+            self._pauses.reset()
+        return 0.0 if failure is None else self._missed(failure)
 
     def _note(self, session: Session) -> None:
         """Take over what the session has learnt."""
         status = self.status.source
         if status.session != session.key and session.clock_at is not None:
             self._sessions += 1
-            self._pauses.reset()
             status.session, status.error = session.key, None
             self._is("connected")
             self._log.info("session.started", session=session.key)

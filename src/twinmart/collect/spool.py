@@ -48,6 +48,7 @@ class Spool:
         self._starts: list[int] = []
         self._damaged: set[int] = set()
         self._end = 0
+        self._taken = 0
         self._soiled = False
         self._file = -1
         self._lock_file = -1
@@ -55,7 +56,7 @@ class Spool:
 
     @classmethod
     def open(cls, folder: Path, *, limit_bytes: int | None = None) -> Self:
-        """Return the spool in the folder, made if there is none; it holds at most ``limit_bytes``, if given.
+        """Return the spool in the folder, made if there is none; once ``limit_bytes`` wait in it, no more are accepted.
 
         Raises:
             SpoolTakenTwice: another process has it.
@@ -88,10 +89,11 @@ class Spool:
             SpoolFull: there is no room; nothing was accepted, and it can be tried again at any time.
         """
         data = b"".join(map(_framed, records))
-        if self._limit_bytes is not None and self._end - self.oldest + len(data) > self._limit_bytes:
+        waiting = self._end - max(self._taken, self.oldest)
+        if self._limit_bytes is not None and waiting >= self._limit_bytes:
             raise SpoolFull(
                 f'the spool in "{self._folder}" has reached its limit',
-                detail=f"{self._end - self.oldest} bytes wait for the interaction database, limit {self._limit_bytes}",
+                detail=f"{waiting} bytes wait for the interaction database, limit {self._limit_bytes}",
                 hint="The source is not read until there is room. See why the database takes nothing: twinmart status.",
             )
         try:
@@ -135,6 +137,7 @@ class Spool:
 
     def forget(self, position: int) -> None:
         """Remove the segments that lie before the position as a whole; damaged ones are put aside instead."""
+        self._taken = position
         while len(self._starts) > 1 and self._starts[1] <= position:
             path = self._path(self._starts[0])
             if self._starts[0] in self._damaged:

@@ -83,13 +83,20 @@ def pieces(path: Path, shift: "Shift") -> Iterator[Piece]:
 
 
 def opening(path: Path) -> tuple[list[bytes], float]:
-    """Return what the switch said before its first event with a time, and that time."""
-    before: list[bytes] = []
+    """Return what the switch told the recorder alone before anything happened, and the first time in the recording.
+
+    That is where it answers who it is and what it was like; only the logins are events by then.
+    """
+    told: list[bytes] = []
+    first_at: float | None = None
     for said in _said(path):
-        at = time_of(said.message)
-        if at is not None:
-            return before, at
-        before.append(said.message)
+        first_at = first_at or time_of(said.message)
+        if not said.is_for_all:
+            told.append(said.message)
+        elif first_at is not None and not said.message.startswith(b"Event: SuccessfulAuth\r\n"):
+            return told, first_at
+    if first_at is not None:
+        return told, first_at
     raise NoRecording(
         f'recording "{path}" holds no event with a time stamp',
         hint="It should be what a client of the manager interface received, with timestampevents = yes.",
@@ -140,8 +147,8 @@ def _said(path: Path) -> Iterator[Said]:
         *whole, rest = (rest + chunk).split(END)
         for message in whole:
             end = start + len(message) + len(END)
-            # The banner is a line of its own, without an empty one behind it.
-            text = message.partition(b"\r\n")[2] if message.startswith(BANNER) else message
+            # The banner is a line of its own, without an empty one behind it; some messages have one too many.
+            text = (message.partition(b"\r\n")[2] if message.startswith(BANNER) else message).lstrip(b"\r\n")
             yield Said(text, start + len(message) - len(text), end, _is_for_all(text))
             start = end
 

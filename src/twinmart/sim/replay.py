@@ -106,8 +106,18 @@ class Replay:
             if is_alive and not self._script.close_at_end:
                 await asyncio.Event().wait()
             for client in list(self._clients):
-                self._part(client, abruptly=not is_alive)
+                if is_alive:
+                    client.writer.write_eof()
+                else:
+                    self._part(client, abruptly=True)
+            await self._wait_for_all_to_leave()
             return not is_alive
+
+    async def _wait_for_all_to_leave(self) -> None:
+        # A connection that is closed with questions unread is reset, and what was on its way is lost.
+        until = time.monotonic() + WRITE_TIMEOUT_S
+        while self._clients and time.monotonic() < until:
+            await asyncio.sleep(0.01)
 
     async def _play(self, shift: Shift) -> bool:
         """Say what the recording holds, piece by piece; return False when the switch dies, before its end or behind."""

@@ -31,6 +31,7 @@ class Link:
         self._socket = connected
         self._asked = 0
         self._early = b""
+        self._unsent: OSError | None = None
 
     @classmethod
     def connect(cls, config: CollectorConfig) -> Self:
@@ -60,8 +61,7 @@ class Link:
     def ask(self, action: str, label: str = "", **fields: str) -> str:
         """Send an action and return its id, which begins with the label; the answer comes in the stream.
 
-        Raises:
-            SourceUnreachable: the connection is gone.
+        A connection that takes nothing any more may still have much to deliver, so its end is told by ``receive``.
         """
         self._asked += 1
         action_id = f"{label or action}-{self._asked}"
@@ -74,7 +74,7 @@ class Link:
             self._socket.settimeout(self._config.patience.connect_s)
             self._socket.sendall(f"{text}\r\n".encode())
         except OSError as error:
-            raise _unreachable(self._config, error) from error
+            self._unsent = error
         return action_id
 
     def receive(self, timeout_s: float) -> bytes | None:
@@ -90,6 +90,8 @@ class Link:
             self._socket.settimeout(max(timeout_s, 0.001))
             data = self._socket.recv(RECEIVE_BYTES)
         except (TimeoutError, ssl.SSLWantReadError):
+            if self._unsent is not None:
+                raise _unreachable(self._config, self._unsent) from self._unsent
             return None
         except OSError as error:
             raise _unreachable(self._config, error) from error

@@ -20,6 +20,9 @@ from twinmart.model.events import Kind, moment
 
 FIRST, RECONNECTED = 1, 2
 
+# How long to wait at most before looking whether to stop.
+LOOK_S = 0.5
+
 # More than this at once is translated before more is read, so that memory is bounded by it.
 MOST_GATHERED = 1 << 19
 
@@ -40,9 +43,9 @@ class Session:
         self._records = SessionRecords(uuid4())
         self._is_told = False
         self._told_clock_us: int | None = None
-        now = time.monotonic()
-        self._heard_at = now
-        self._ping_at = self._state_at = self._tell_at = now
+        # Time spent waiting in vain; time in which nobody listened, such as with a full disk, does not count.
+        self._waited_s = 0.0
+        self._ping_at = self._state_at = self._tell_at = time.monotonic()
 
     @property
     def key(self) -> str:
@@ -75,8 +78,8 @@ class Session:
         self._ask_what_is_due()
         data = self._gather()
         if not data:
+            self._give_up_if_silent()
             return self._heard()
-        self._heard_at = time.monotonic()
         batch = self.translator.translate(self._messages.feed(data), time.time_ns() // 1000)
         self.checks.look(batch, self.translator)
         return self._of_batch(batch) + self._heard()
@@ -90,12 +93,6 @@ class Session:
     def _ask_what_is_due(self) -> None:
         now = time.monotonic()
         patience = self._config.patience
-        if now - self._heard_at > patience.silent_after_s:
-            raise SourceSilent(
-                f'source "{self._config.source}" is connected, but silent',
-                detail=f"nothing came for {now - self._heard_at:.0f} s, not even answers",
-                hint="The collector connects anew by itself.",
-            )
         if now >= self._state_at:
             # Rows of lists carry no time: the answer to a ping just before them is their clock.
             for action in ("Ping", "QueueStatus", "CoreShowChannels", "Agents"):
@@ -106,14 +103,23 @@ class Session:
             self._link.ask("Ping")
             self._ping_at = now + patience.ping_every_s
 
+    def _give_up_if_silent(self) -> None:
+        if self._waited_s > self._config.patience.silent_after_s:
+            raise SourceSilent(
+                f'source "{self._config.source}" is connected, but silent',
+                detail=f"nothing came for {self._waited_s:.0f} s, not even answers",
+                hint="The collector connects anew by itself.",
+            )
+
     def _gather(self) -> bytes:
         """Wait for data until something is due; what follows at once is taken along."""
-        now = time.monotonic()
+        began = time.monotonic()
         patience = self._config.patience
-        due_at = min(self._ping_at, self._state_at, self._heard_at + patience.silent_after_s)
-        data = self._link.receive(min(due_at - now, 1.0))
+        data = self._link.receive(min(self._ping_at - began, self._state_at - began, LOOK_S))
         if data is None:
+            self._waited_s += time.monotonic() - began
             return b""
+        self._waited_s = 0.0
         parts, size = [data], len(data)
         until = time.monotonic() + patience.gather_s
         while size < MOST_GATHERED and (left_s := until - time.monotonic()) > 0:

@@ -44,6 +44,7 @@ _TABLES = (
     "transform/working_channel_table",
     "transform/working_resource_table",
     "transform/stale_interaction_table",
+    "transform/stale_place_table",
     "transform/leg_resource_table",
 )
 _DAY_S = 86_400
@@ -138,8 +139,11 @@ class Transformer:
         stale = self._span("SELECT min(start_date_time_key), max(last_date_time_key) FROM stale_interaction")
         low, high = stale or (0, 0)
         self._run("transform/leg_resource", from_key=low, to_key=high)
+        left_places = self._run("transform/stale_place", from_key=low, to_key=high)
         self._run("transform/dimension_place")
         self._load(INTERACTION_FACTS, done, audit_key, new, stale)
+        if left_places:
+            self._run("transform/dimension_place_forget")
         for name in ("interaction_identity", "open_channel_close", "open_channel", "discard_forget"):
             self._run(f"transform/{name}")
         if done.discarded:

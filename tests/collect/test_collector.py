@@ -178,6 +178,7 @@ def test_a_connection_lost_for_want_of_room_is_put_down_to_that(
                 switch.clock += 1
                 switch.say(message("Hold", switch.clock, **CALLER))
                 time.sleep(0.02)
+            switch.clock += 30
             switch.hang_up()
             shut(mart, connection, away=False)
             eventually(lambda: switch.logins == 2)

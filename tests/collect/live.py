@@ -181,6 +181,7 @@ class Obedient:
                 if self._tls is not None:
                     client = self._tls.wrap_socket(client, server_side=True)
             except ssl.SSLError:
+                client.close()
                 continue
             except OSError:
                 return
@@ -188,15 +189,13 @@ class Obedient:
 
     def _serve(self, client: socket.socket) -> None:
         data = b""
-        try:
+        with client, suppress(OSError):
             client.sendall(b"Asterisk Call Manager/11.0.0\r\n")
             while more := client.recv(4096):
                 *actions, data = (data + more).split(b"\r\n\r\n")
                 for action in actions:
                     lines = (line.partition(": ") for line in action.decode().split("\r\n"))
                     self._act(client, {key: value for key, _, value in lines})
-        except OSError:
-            return
 
     def _act(self, client: socket.socket, action: dict[str, str]) -> None:
         name = action["Action"]

@@ -44,6 +44,5 @@ class CollectorConfig:
     # "md5" never shows the password to the network; "plain" is for servers that offer nothing else.
     login: Literal["md5", "plain"] = "md5"
     tls: bool = False
-    tls_ca: Path | None = None
     spool_limit_bytes: int | None = None
     patience: Patience = field(default_factory=Patience)

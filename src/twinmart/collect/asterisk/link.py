@@ -147,13 +147,13 @@ class Link:
 
 def _with_tls(config: CollectorConfig, connected: socket.socket) -> socket.socket:
     try:
-        context = ssl.create_default_context(cafile=None if config.tls_ca is None else str(config.tls_ca))
+        context = ssl.create_default_context()
         return context.wrap_socket(connected, server_hostname=config.host)
     except ssl.SSLCertVerificationError as error:
         raise SourceMisconfigured(
             f'the certificate of source "{config.source}" is not trusted',
             detail=f"{_where(config)}: {error.verify_message}",
-            hint="Name the authority that signed it in the collector's tls_ca, or its own certificate.",
+            hint="Trust its authority on this machine, or name a file with its certificate in SSL_CERT_FILE.",
         ) from error
     except ssl.SSLError as error:
         raise SourceMisconfigured(

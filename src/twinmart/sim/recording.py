@@ -22,7 +22,7 @@ from twinmart.errors import NoRecording
 # A number that looks like a time stamp is one only if it is about as old as the recording.
 NEAR_S = 30 * 86_400
 
-_TIMESTAMP = re.compile(rb"\r\nTimestamp: (\d{10}\.\d{1,6})\r\n")
+_TIMESTAMP = re.compile(rb"\r\nTimestamp: (\d{10}\.\d{1,6})(?=\r\n|$)")
 # Seconds before a point are a time stamp or the first half of a channel's id; alone they are times only by their key.
 _SECONDS = re.compile(rb"(?<![\d.])\d{10}(?=\.\d)|(?<=LoginTime: )\d{10}|(?<=LastCall: )\d{10}|(?<=LastPause: )\d{10}")
 _CLOCK = re.compile(rb"(?<![\d-])(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(?=\.\d|\r\n|$)")

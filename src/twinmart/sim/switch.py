@@ -156,7 +156,7 @@ class Switch:
         self._queues[fields["Queue"]] = _without(fields, "Event", "ActionID")
 
     def _member(self, fields: Fields) -> None:
-        fields.setdefault("Location", fields.get("Interface", ""))
+        fields["Location"] = fields.get("Location") or fields["Interface"]
         fields.setdefault("Name", fields.get("MemberName", ""))
         self._members[fields["Queue"], fields["Location"]] = fields
         self._queues.setdefault(fields["Queue"], {"Queue": fields["Queue"]})

@@ -60,7 +60,7 @@ paused AS (
         AND mart.epoch_ms(span.start_at) <= course.at_ms
         AND course.at_ms < coalesce(mart.epoch_ms(span.end_at), 9223372036854775807)
     WHERE course.serving > 0 AND course.open = 0
-    ORDER BY course.resource_key, course.at_ms, span.start_at DESC, span.reason
+    ORDER BY course.resource_key, course.at_ms, span.since_at DESC, span.reason
 ),
 habit AS (
     SELECT acw_reasons FROM cfg.queue_setting WHERE source_name = '*' AND queue = '*'

@@ -2,10 +2,11 @@
 -- grain   interface, queue, span
 -- reads   working_resource (temporary), gidb.alias, gidb.member_queue, gidb.event, gidb.switch_boot
 -- writes  nothing
--- rule    from being added until being removed, the death of the switch, or a complete list without the member. Who is found serving
---         unbeknown to us has served since the login time that the switch tells. What the switch answered when asked counts only if
---         nothing happened within two seconds, since such answers carry no time of their own. OFFSET 0 keeps the planner to looking
---         each member up by itself, from the moment on
+-- rule    from being added until being removed, the death of the switch (after all that was heard of it), or a complete list without
+--         the member. Who is found serving unbeknown to us has served since the login time that the switch tells. What the switch
+--         answered when asked counts only if nothing happened within two seconds, since such answers carry no time of their own. A
+--         span lasts while nothing differs, and knows since when, even if it began before the moment on. OFFSET 0 keeps the planner
+--         to looking each member up by itself, from the moment on
 WITH served AS (
     SELECT resource.resource_key, resource.window_at, serving.source_key, serving.member, serving.queue
     FROM working_resource AS resource
@@ -15,7 +16,8 @@ WITH served AS (
 ),
 told AS (
     SELECT served.resource_key, served.source_key, served.member, served.queue, served.window_at AS at, past.at AS told_at, NULL::uuid AS event_id,
-        'carried' AS kind, past.kind <> 'member_remove' AS is_member, coalesce(past.value = '1', false) AS is_paused, past.reason, NULL::bigint AS login
+        'carried' AS kind, past.kind <> 'member_remove' AS is_member, coalesce(past.value = '1', false) AS is_paused,
+        CASE WHEN past.value = '1' THEN past.reason END AS reason, NULL::bigint AS login, coalesce(begun.at, past.at) AS since_at
     FROM served
     CROSS JOIN LATERAL (
         SELECT event.kind, event.value, event.reason, event.at
@@ -42,6 +44,32 @@ told AS (
         ORDER BY event.at DESC, event.event_id DESC
         LIMIT 1
     ) AS past
+    LEFT JOIN LATERAL (
+        SELECT other.at
+        FROM gidb.event AS other
+        WHERE other.source_key = served.source_key
+          AND other.member = served.member
+          AND other.queue = served.queue
+          AND other.channel_id IS NULL
+          AND other.at < past.at
+          AND (other.value IS NOT NULL OR other.kind = 'member_remove')
+          AND (other.kind = 'member_remove' OR other.value <> '1' OR other.reason IS DISTINCT FROM past.reason)
+        ORDER BY other.at DESC
+        LIMIT 1
+    ) AS different ON past.value = '1'
+    LEFT JOIN LATERAL (
+        SELECT event.at
+        FROM gidb.event
+        WHERE event.source_key = served.source_key
+          AND event.member = served.member
+          AND event.queue = served.queue
+          AND event.channel_id IS NULL
+          AND event.at > coalesce(different.at, '-infinity')
+          AND event.at <= past.at
+          AND event.value IS NOT NULL
+        ORDER BY event.at
+        LIMIT 1
+    ) AS begun ON past.value = '1'
     WHERE NOT EXISTS (
             SELECT FROM gidb.switch_boot AS boot
             WHERE boot.source_key = served.source_key AND boot.boot_at > past.at AND boot.last_heard_at < served.window_at
@@ -56,7 +84,8 @@ told AS (
         )
     UNION ALL
     SELECT served.resource_key, served.source_key, served.member, served.queue, event.at, event.at, event.event_id,
-        event.kind, event.kind <> 'member_remove', coalesce(event.value = '1', false), event.reason, event.login
+        event.kind, event.kind <> 'member_remove', coalesce(event.value = '1', false), CASE WHEN event.value = '1' THEN event.reason END,
+        event.login, event.at
     FROM served
     CROSS JOIN LATERAL (
         SELECT event.at, event.event_id, event.kind, event.value, event.reason, (event.detail ->> 'login')::bigint AS login
@@ -71,12 +100,12 @@ told AS (
     ) AS event
     UNION ALL
     SELECT served.resource_key, served.source_key, served.member, served.queue, boot.last_heard_at, boot.last_heard_at, NULL,
-        'boot', false, false, NULL, NULL
+        'boot', false, false, NULL, NULL, boot.last_heard_at
     FROM served
     JOIN gidb.switch_boot AS boot ON boot.source_key = served.source_key AND boot.last_heard_at >= served.window_at
     UNION ALL
     SELECT served.resource_key, served.source_key, served.member, served.queue, list.at, list.at, list.event_id,
-        'unlisted', false, false, NULL, NULL
+        'unlisted', false, false, NULL, NULL, list.at
     FROM served
     CROSS JOIN LATERAL (
         SELECT list.at, list.event_id
@@ -94,7 +123,7 @@ spaced AS (
         lag(told_at) OVER course AS at_before,
         lead(told_at) OVER course AS at_after
     FROM told
-    WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'boot', kind = 'member_seen', event_id)
+    WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'carried', kind = 'boot', kind = 'member_seen', event_id)
 ),
 counted AS (
     SELECT
@@ -108,7 +137,7 @@ counted AS (
             AND coalesce(at_after, 'infinity') > at + interval '2 seconds'
         )
        OR at_before IS NULL
-    WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'boot', kind = 'member_seen', event_id)
+    WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'carried', kind = 'boot', kind = 'member_seen', event_id)
 ),
 timed AS (
     SELECT
@@ -126,10 +155,15 @@ timed AS (
             WHEN is_member AND NOT was_member AND kind NOT IN ('member_add', 'carried') AND login > 0
                 THEN least(at, greatest(to_timestamp(login), before_at))
             ELSE at
-        END AS start_at
+        END AS start_at,
+        since_at,
+        is_member = lag(is_member) OVER course
+            AND is_paused = lag(is_paused) OVER course
+            AND reason IS NOT DISTINCT FROM lag(reason) OVER course AS goes_on
     FROM counted
+    WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'carried', kind = 'boot', kind = 'member_seen', event_id)
 )
-SELECT resource_key, source_key, member, queue, is_paused, reason, start_at, end_at, is_abnormal, is_carried
+SELECT resource_key, source_key, member, queue, is_paused, reason, start_at, end_at, since_at, is_abnormal, is_carried
 FROM (
     SELECT
         resource_key,
@@ -140,10 +174,12 @@ FROM (
         reason,
         start_at,
         lead(start_at) OVER course AS end_at,
+        CASE WHEN kind = 'carried' THEN since_at ELSE start_at END AS since_at,
         lead(kind) OVER course = 'boot' AS is_abnormal,
         kind = 'carried' AS is_carried,
         is_member
     FROM timed
-    WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'boot', kind = 'member_seen', event_id)
+    WHERE goes_on IS NOT TRUE
+    WINDOW course AS (PARTITION BY source_key, member, queue ORDER BY at, kind <> 'carried', kind = 'boot', kind = 'member_seen', event_id)
 ) AS span
 WHERE is_member

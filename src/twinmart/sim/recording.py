@@ -23,10 +23,11 @@ from twinmart.errors import NoRecording
 NEAR_S = 30 * 86_400
 
 _TIMESTAMP = re.compile(rb"\r\nTimestamp: (\d{10}\.\d{1,6})(?=\r\n|$)")
-# Seconds before a point are a time stamp or the first half of a channel's id; alone they are times only by their key.
-_SECONDS = re.compile(rb"(?<![\d.])\d{10}(?=\.\d)|(?<=LoginTime: )\d{10}|(?<=LastCall: )\d{10}|(?<=LastPause: )\d{10}")
-_CLOCK = re.compile(rb"(?<![\d-])(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(?=\.\d|\r\n|$)")
-_START = re.compile(rb"(?<=Date: )(\d{4}-\d\d-\d\d)(\r\nCore(?:Startup|Reload)Time: )(\d\d:\d\d:\d\d)")
+# Where whole seconds stand alone, only these keys say that they are a time.
+_MORE = frozenset(b"%d" % digit for digit in range(10)) | {b"."}
+_LONE = (b"LoginTime: ", b"LastCall: ", b"LastPause: ")
+_CLOCK = re.compile(rb"(20\d\d-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(?=\.\d|\r\n|$)")
+_START = re.compile(rb"(20\d\d-\d\d-\d\d)(\r\nCore(?:Startup|Reload)Time: )(\d\d:\d\d:\d\d)")
 
 
 class Arrival(NamedTuple):
@@ -115,6 +116,10 @@ class Shift:
     def __init__(self, seconds: int, start: float) -> None:
         self.seconds = seconds
         self._from, self._to = int(start) - NEAR_S, int(start) + NEAR_S
+        # What all times of the recording begin with: a pattern that begins with plain text is found ten times faster.
+        first, last = b"%d" % self._from, b"%d" % self._to
+        common = next(first[:size] for size in range(10, -1, -1) if first[:size] == last[:size])
+        self._seconds = re.compile(rb"%b\d{%d}(?=\.\d|\r\n|$)" % (common, 10 - len(common)))
 
     def __call__(self, data: bytes) -> bytes:
         r"""Return the data with its times moved; it keeps its length.
@@ -124,20 +129,24 @@ class Shift:
         """
         if not self.seconds:
             return data
-        data = _CLOCK.sub(self._moved_clock, _SECONDS.sub(self._moved_seconds, data))
-        return _START.sub(self._moved_clock, data)
+        data = _CLOCK.sub(self._moved_clock, self._seconds.sub(self._moved_seconds, data))
+        return _START.sub(self._moved_clock, data) if b"CoreStartupDate: " in data else data
 
     def _moved_seconds(self, found: re.Match[bytes]) -> bytes:
-        seconds = int(found[0])
-        return b"%d" % (seconds + self.seconds) if self._from <= seconds <= self._to else found[0]
+        seconds, data = int(found[0]), found.string
+        begin, end = found.span()
+        # Before a point they are a time stamp or the first half of a channel's id, if nothing makes them longer.
+        is_half = data[end : end + 1] == b"."
+        is_time = data[begin - 1 : begin] not in _MORE if is_half else data.endswith(_LONE, 0, begin)
+        return b"%d" % (seconds + self.seconds) if is_time and self._from <= seconds <= self._to else found[0]
 
     def _moved_clock(self, found: re.Match[bytes]) -> bytes:
         date, between, clock = found.groups()
         try:
             told = datetime.fromisoformat(f"{date.decode()} {clock.decode()}")
-        except ValueError:
+            moved = (told + timedelta(seconds=self.seconds)).isoformat(" ").encode()
+        except (ValueError, OverflowError):
             return found[0]
-        moved = (told + timedelta(seconds=self.seconds)).isoformat(" ").encode()
         return bytes(moved[:10] + between + moved[11:])
 
 

@@ -1,14 +1,16 @@
 -- Write which name stands for each agent, as computed from the evidence, and mark everything that stood under another name.
 -- grain   name
--- reads   gidb.alias, gidb.channel_link, cfg.source
--- writes  gidb.alias, gidb.touched_resource, gidb.touched_call, mart.resource_
--- rule    facts carry the agent of today's knowledge: when a name turns out to be another agent's, calls and states move
+-- reads   gidb.alias, gidb.channel_link, mart.interaction_resource_fact, mart.interaction_fact, cfg.source
+-- writes  gidb.alias, gidb.touched_resource, gidb.touched_call
+-- rule    facts carry the agent of today's knowledge: when a name turns out to be another agent's, calls and states move. Calls are
+--         found by the phones in them, and by whom their facts name: a member that was offered a call need not have a phone in it
 WITH wanted AS (
     SELECT
         source.source_key,
         claim.name,
         claim.root,
-        mart.dimension_key('AGENT|' || source.name || '|' || claim.root) AS resource_key
+        mart.dimension_key('AGENT|' || source.name || '|' || claim.root) AS resource_key,
+        mart.dimension_key('EXTERNAL|' || source.name || '|' || claim.name) AS stranger_key
     FROM unnest(%(names)s::text[], %(roots)s::text[]) AS claim (name, root)
     JOIN cfg.source AS source ON source.source_key = %(source_key)s
 ),
@@ -32,16 +34,17 @@ touched AS (
 ),
 called AS (
     INSERT INTO gidb.touched_call (source_key, linked_id, batch)
-    SELECT DISTINCT link.source_key, link.linked_id, %(batch)s::bigint
+    SELECT link.source_key, link.linked_id, %(batch)s::bigint
     FROM changed
     JOIN gidb.channel_link AS link ON link.source_key = changed.source_key AND link.device = changed.name
+    UNION
+    SELECT ixn.source_key, ixn.media_server_root_ixn_guid, %(batch)s::bigint
+    FROM (SELECT old_key FROM changed UNION SELECT stranger_key FROM changed) AS former (resource_key)
+    JOIN mart.interaction_resource_fact AS part USING (resource_key)
+    JOIN mart.interaction_fact AS ixn
+        ON ixn.tenant_key = part.tenant_key
+        AND ixn.start_date_time_key = part.interaction_date_time_key
+        AND ixn.interaction_id = part.interaction_id
     ON CONFLICT (source_key, linked_id) DO UPDATE SET batch = excluded.batch
-),
-renamed AS (
-    DELETE FROM mart.resource_
-    USING changed
-    WHERE resource_.source_key = changed.source_key
-      AND resource_.resource_type_code = 'EXTERNAL'
-      AND resource_.natural_name = changed.name
 )
 SELECT name FROM changed

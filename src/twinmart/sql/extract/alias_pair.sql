@@ -35,8 +35,8 @@ FROM (
     SELECT half.source_key, gidb.device(half.channel), gidb.device(dial.channel)
     FROM new_event AS half
     JOIN gidb.event AS dial ON dial.source_key = half.source_key AND dial.channel_id = half.channel_id
-    WHERE half.kind = 'channel_start'
-      AND half.channel LIKE 'Local/%%;2'
+    WHERE half.kind IN ('channel_start', 'channel_seen', 'channel_up', 'channel_end')
+      AND half.channel LIKE 'Local/%%'
       AND dial.kind = 'dial_start'
       AND dial.channel NOT LIKE 'Local/%%'
       AND substring(half.channel FROM '^Local/[^0-9@]*([0-9]+)@') = substring(gidb.device(dial.channel) FROM '([0-9]+)[^0-9]*$')

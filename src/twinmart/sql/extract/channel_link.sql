@@ -5,13 +5,13 @@
 -- rule    a channel that was counted to two calls makes them one interaction; so does an attended transfer, whose consultation
 --         call joins the first, and a channel that takes another's place in a bridge
 INSERT INTO gidb.channel_link AS known (source_key, channel_id, linked_id, device, started_at, originated)
-SELECT source_key, channel_id, linked_id, max(device), min(started_at), coalesce(bool_or(originated), false)
+SELECT source_key, channel_id, linked_id, min(device), min(started_at), coalesce(bool_or(originated), false)
 FROM (
     SELECT
         source_key,
         channel_id,
         coalesce(linked_id, channel_id) AS linked_id,
-        CASE WHEN kind = 'channel_start' THEN gidb.device(channel) END AS device,
+        CASE WHEN kind IN ('channel_start', 'channel_seen', 'channel_up', 'channel_end') THEN gidb.device(channel) END AS device,
         CASE WHEN kind = 'channel_start' THEN at END AS started_at,
         kind = 'channel_start' AND value = 'Ring' AND channel NOT LIKE 'Local/%%' AS originated
     FROM new_event
@@ -28,7 +28,9 @@ FROM (
 GROUP BY source_key, channel_id, linked_id
 ON CONFLICT (source_key, channel_id, linked_id, cause) DO UPDATE
 SET
-    device = excluded.device,
-    started_at = excluded.started_at,
-    originated = excluded.originated
-WHERE excluded.device IS NOT NULL
+    device = least(known.device, excluded.device),
+    started_at = least(known.started_at, excluded.started_at),
+    originated = known.originated OR excluded.originated
+WHERE known.device IS DISTINCT FROM least(known.device, excluded.device)
+   OR known.started_at IS DISTINCT FROM least(known.started_at, excluded.started_at)
+   OR known.originated IS DISTINCT FROM (known.originated OR excluded.originated)

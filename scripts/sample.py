@@ -76,7 +76,8 @@ def _hold_s(entry: dict[str, str], legs: list[dict[str, Any]]) -> float:
     answer, end = float(entry["t_answer"]), float(entry["t_agent_end"])
     for leg in legs:
         if str(leg["agent"]) == entry["agent"] and abs((leg.get("t_answer") or 0) - answer) < 0.001:
-            return round(sum(min(until or end, end) - since for since, until in leg["holds"]), 3)
+            held: list[tuple[float, float | None]] = leg["holds"]
+            return round(sum(min(until or end, end) - since for since, until in held), 3)
     return round(float(entry["hold"]), 3)
 
 

@@ -16,7 +16,9 @@ WITH told AS (
         min(at) FILTER (WHERE kind = 'channel_end') AS end_at,
         min(value) FILTER (WHERE kind = 'channel_end') AS end_cause,
         min(channel) FILTER (WHERE kind IN ('channel_start', 'channel_seen', 'channel_up', 'channel_end')) AS channel_name,
-        min(number) FILTER (WHERE kind IN ('channel_start', 'channel_seen')) AS number,
+        coalesce(
+            min(number) FILTER (WHERE kind IN ('channel_start', 'channel_seen')), min(number) FILTER (WHERE kind = 'queue_enter')
+        ) AS number,
         min(target) FILTER (WHERE kind IN ('channel_start', 'channel_seen')) AS target,
         min(value) FILTER (WHERE kind = 'channel_start') AS start_state
     FROM call_event

@@ -1,9 +1,10 @@
 -- The interactions themselves.
 -- grain   interaction
--- reads   channel (temporary), working_call (temporary), leg (temporary), broken (temporary), cfg.source
+-- reads   channel (temporary), visit (temporary), working_call (temporary), leg (temporary), broken (temporary), cfg.source
 -- writes  nothing
 -- rule    from the first event to the end of the last channel. Whose phone began it decides the direction: an agent's is outbound when
---         it reached a number outside, internal otherwise; everybody else's is inbound
+--         it reached a number outside, internal otherwise; everybody else's is inbound. A Local channel is no phone, but one that
+--         entered a queue stands for a caller
 WITH whole AS (
     SELECT
         source_key,
@@ -17,7 +18,15 @@ WITH whole AS (
 first AS (
     SELECT DISTINCT ON (source_key, root_id) source_key, root_id, number, target, is_local, agent_key
     FROM channel
-    ORDER BY source_key, root_id, is_local, start_at, channel_id
+    ORDER BY
+        source_key,
+        root_id,
+        is_local AND NOT EXISTS (
+            SELECT FROM visit WHERE visit.source_key = channel.source_key AND visit.channel_id = channel.channel_id
+        ),
+        start_at,
+        channel_id <> root_id,
+        channel_id
 ),
 call AS (
     SELECT source_key, root_id, count(*) AS call_count FROM working_call GROUP BY source_key, root_id

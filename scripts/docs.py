@@ -11,8 +11,11 @@ from psycopg.rows import namedtuple_row
 from tests.support import Mart, running_server, scratch_folder
 
 from twinmart.cli.main import make_app
+from twinmart.collect.asterisk.rules import RULES
+from twinmart.collect.asterisk.translate import Fault
 from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import MartError, error_classes
+from twinmart.model.events import Kind
 from twinmart.settings import Settings
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -76,6 +79,31 @@ def settings_page() -> str:
     return "\n".join(lines) + _SITES_FILE
 
 
+def events_page() -> str:
+    """Return the page of all kinds of events, what of Asterisk becomes them, and why messages are kept aside."""
+    told_by: dict[str, list[str]] = {}
+    for name, rule in RULES.items():
+        for kind in rule.kind_by[1].values() if rule.kind_by else (rule.kind,):
+            told_by.setdefault(kind, []).append(f"`{name.decode()}`")
+    lines = [
+        "# Events\n",
+        MADE_BY,
+        "What `event.kind` in an interaction database and in `gidb.event` can be; the set is closed. The last column",
+        "names the message of Asterisk's manager interface that becomes it; where it is empty, several together do.\n",
+        "| kind | meaning | Asterisk |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| {kind} | {kind.meaning} | {', '.join(told_by.get(kind, []))} |" for kind in Kind]
+    lines += [
+        "\n## Messages kept aside\n",
+        "What `bad_message.reason` can be. `refused:` with an SQLSTATE is a row that PostgreSQL did not take.\n",
+        "| reason | meaning |",
+        "| --- | --- |",
+    ]
+    lines += [f"| {fault} | {fault.meaning} |" for fault in Fault]
+    return "\n".join(lines) + "\n"
+
+
 def commands_page() -> str:
     """Return the help of every command, as it is printed."""
     lines = ["# Commands\n", MADE_BY]
@@ -107,6 +135,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "settings.md": settings_page(),
         "commands.md": commands_page(),
+        "events.md": events_page(),
         "schema.md": schema,
     }
 

@@ -230,3 +230,13 @@ def test_any_text_arrives_as_it_was(
         (day,),
     ).fetchall()
     assert [tuple(row[1:]) for row in sorted(got)] == texts
+
+
+def test_every_table_and_column_has_a_comment(idb: Idb, connection: Connection) -> None:
+    bare = connection.execute(
+        "SELECT attrelid::regclass::text, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+        " WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p') AND attnum > 0"
+        " AND (col_description(attrelid, attnum) IS NULL OR obj_description(attrelid) IS NULL)",
+        (f'"{SCHEMA}"',),
+    ).fetchall()
+    assert bare == []

@@ -5,7 +5,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 import pytest
-from scripts.docs import REFERENCE, SCHEMAS, commands_page, errors_page, schema_page, settings_page
+from scripts.docs import REFERENCE, SCHEMAS, commands_page, errors_page, events_page, schema_page, settings_page
 
 from tests.support import Mart
 from twinmart.db.sqlfiles import sql_text
@@ -14,7 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("name", "make"), [("errors.md", errors_page), ("settings.md", settings_page), ("commands.md", commands_page)]
+    ("name", "make"),
+    [
+        ("errors.md", errors_page),
+        ("settings.md", settings_page),
+        ("commands.md", commands_page),
+        ("events.md", events_page),
+    ],
 )
 def test_a_generated_page_is_up_to_date(name: str, make: object) -> None:
     assert callable(make)

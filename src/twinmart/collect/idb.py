@@ -4,6 +4,7 @@ One writer writes at a time, in the order of its commits, so that whoever reads 
 was numbered earlier and committed later.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from psycopg import sql
 from twinmart.collect.records import Record, Tag
 from twinmart.db.connect import Connection, lock_key
 from twinmart.db.partitions import ensure_partitions
-from twinmart.db.sqlfiles import sql_text
+from twinmart.db.sqlfiles import SqlFile, sql_file, sql_text
 from twinmart.errors import SpoolTakenTwice
 from twinmart.model.events import EPOCH
 
@@ -31,6 +32,8 @@ TABLES = (
 
 # Two weeks of a busy switch are some ten gigabytes; a week is what a purge takes away at once.
 PARTITION_DAYS = 7
+
+_COLUMN = re.compile(r"^    (\w+) .*-- (.+)$", re.MULTILINE)
 
 _STATEMENTS = {
     Tag.BAD_MESSAGE: "idb/add_bad_message",
@@ -115,10 +118,24 @@ class Idb:
         self._connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema)))
         for name in TABLES:
             self._connection.execute(sql_text(name))
+            self._comment(sql_file(name))
         self._connection.execute(
             "INSERT INTO ops.partition_rule VALUES (%s, 'event', 'timestamptz', %s) ON CONFLICT DO NOTHING",
             (self._schema, PARTITION_DAYS),
         )
+
+    def _comment(self, file: SqlFile) -> None:
+        """Give a table and its columns the comments of its file, for those who read the database."""
+        (table,) = file.names_written
+        columns = _COLUMN.findall(file.text)
+        for column, text in columns:
+            self._connection.execute(
+                sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(table, column), sql.Literal(text))
+            )
+        if columns:
+            self._connection.execute(
+                sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.Identifier(table), sql.Literal(file.title.rstrip(".")))
+            )
 
     def _copy(self, lines: Sequence[bytes]) -> set[int]:
         """Bring lines into the room for incoming events, make the partitions they need, and return their days."""

@@ -12,17 +12,21 @@ from typing import NamedTuple, Self
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Kind(StrEnum):
-    """Every kind of event, with one sentence on what it says; the set is closed."""
+class Explained(StrEnum):
+    """A closed set of words, each of which carries one sentence on what it means."""
 
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
-        """Make a member that is its name and carries its meaning."""
-        kind = str.__new__(cls, value)
-        kind._value_ = value
-        kind.meaning = meaning
-        return kind
+        """Make a member that is its word and carries its meaning."""
+        word = str.__new__(cls, value)
+        word._value_ = value
+        word.meaning = meaning
+        return word
+
+
+class Kind(Explained):
+    """Every kind of event; the set is closed."""
 
     CHANNEL_START = "channel_start", "A channel came into being."
     CHANNEL_RING = "channel_ring", "The phone of a channel rings."

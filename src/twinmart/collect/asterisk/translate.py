@@ -8,14 +8,13 @@ being told, so that a complete one can be called complete; and what the start of
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 from twinmart.collect.asterisk.boot import BootClue
 from twinmart.collect.asterisk.lists import Lists
 from twinmart.collect.asterisk.rules import RULES, UNKNOWN, Fields, Rule, as_json
 from twinmart.collect.asterisk.wire import BANNER, KEPT_OF_TOO_LONG, TooLong
-from twinmart.model.events import Event, Kind, event_id, moment
+from twinmart.model.events import Event, Explained, Kind, event_id, moment
 
 SECOND_US = 1_000_000
 EARLIEST_US = 946_684_800 * SECOND_US
@@ -31,18 +30,18 @@ MOST_NAMES = 1_000
 LIST_ENDS = frozenset({b"QueueStatusComplete", b"CoreShowChannelsComplete", b"AgentsComplete"})
 
 
-class Fault(StrEnum):
+class Fault(Explained):
     """Why a message was kept aside."""
 
-    NOT_A_MESSAGE = "not-a-message"
-    MISSING_KEY = "missing-key"
-    NO_TIME = "no-time"
-    IMPOSSIBLE_TIME = "impossible-time"
-    NO_CLOCK = "no-clock"
-    NOT_UTF8 = "not-utf8"
-    NUL = "nul"
-    TOO_LONG = "too-long"
-    CUT_OFF = "cut-off"
+    NOT_A_MESSAGE = "not-a-message", "It is neither an event nor an answer."
+    MISSING_KEY = "missing-key", "A key is missing without which the event would say nothing; it is named behind this."
+    NO_TIME = "no-time", "It carries no time stamp."
+    IMPOSSIBLE_TIME = "impossible-time", "Its time stamp is none, before 2000, or more than a day ahead of our clock."
+    NO_CLOCK = "no-clock", "It is a row of a list, which carries no time, and the switch told none before its end."
+    NOT_UTF8 = "not-utf8", "It is not UTF-8. The event was stored with replacements; this is the original."
+    NUL = "nul", "It holds a zero byte. The event was stored with replacements; this is the original."
+    TOO_LONG = "too-long", "It is longer than a mebibyte; its first 64 KiB are kept."
+    CUT_OFF = "cut-off", "The connection or the recording ended within it."
 
 
 class BadMessage(NamedTuple):

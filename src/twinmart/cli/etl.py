@@ -1,10 +1,11 @@
 """The commands from events to figures: etl brings the mart up to date, visits lists what happened in the queues."""
 
+import os
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from threading import Event as Signal
@@ -50,7 +51,7 @@ def etl(
     """
     home = home_of(ctx)
     dsns = {one.number: one.dsn() for one in home.require_sites()}
-    number = home.site(site).number if site is not None else active_site(dsns)
+    number = home.site(active_site(dsns) if site is None else site).number
     with _stop_signal() as stop:
         if is_following:
             follow(number, dsns, stop, done=lambda cycle, spent_s: _tell_of_cycle(number, cycle, spent_s, as_json))
@@ -80,9 +81,7 @@ def list_visits(
         if (obstacle := schema_state(mart).obstacle()) is not None:
             raise obstacle
         if as_csv:
-            for block in visits_csv(mart, source=source, queue=queue):
-                sys.stdout.buffer.write(block)
-            sys.stdout.flush()
+            _write(visits_csv(mart, source=source, queue=queue))
             return
         # One more than wanted tells whether there are more.
         found = visits(mart, source=source, queue=queue, last=last + 1)
@@ -96,9 +95,20 @@ def list_visits(
 
 
 def _dsn(home: Home, site: int | None) -> str:
-    if site is not None:
-        return home.site(site).dsn()
-    return home.site(active_site({one.number: one.dsn() for one in home.require_sites()})).dsn()
+    if site is None:
+        site = active_site({one.number: one.dsn() for one in home.require_sites()})
+    return home.site(site).dsn()
+
+
+def _write(blocks: Iterable[bytes]) -> None:
+    """Write to stdout; a reader that has had enough, such as head, ends it without a word."""
+    try:
+        for block in blocks:
+            sys.stdout.buffer.write(block)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer would raise again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _row(visit: Visit) -> Sequence[object]:

@@ -3,7 +3,8 @@
 -- reads   leg (temporary), leg_time (temporary), leg_wrap (temporary), interaction (temporary), visit (temporary), transfer (temporary),
 --         cfg.queue_setting, mart.technical_descriptor
 -- writes  nothing
--- rule    every resource has exactly one role and outcome; what cannot be told is Unspecified
+-- rule    every resource has exactly one role and outcome; what cannot be told is Unspecified. A phone that refused has refused, whatever
+--         became of the caller a moment later
 WITH placed_in_order AS (
     SELECT
         leg.*,
@@ -94,12 +95,14 @@ judged AS (
             WHEN described.answered_at IS NOT NULL THEN ARRAY['Completed', 'Unspecified']
             WHEN described.is_abnormal THEN ARRAY['AbnormalStop', 'AbandonedWhileRinging']
             WHEN described.kind IN ('outbound', 'internal_out', 'consult_out') THEN ARRAY['Abandoned', 'Unspecified']
+            WHEN described.end_cause IN ('17', '21') AND described.visit_result IS NULL THEN ARRAY['DestinationBusy', 'Rejected']
+            WHEN described.end_cause IN ('17', '21') THEN ARRAY['Redirected', 'Rejected']
             WHEN described.visit_result = 'answered' AND abs(mart.epoch_ms(described.end_at) - mart.epoch_ms(described.visit_end_at)) <= 1000
                 THEN ARRAY['Diverted', 'AnsweredByOther']
             WHEN described.visit_result = 'abandoned' AND mart.epoch_ms(described.end_at) >= mart.epoch_ms(described.visit_end_at) - 100
-                THEN ARRAY['CustomerAbandoned', 'AbandonedWhileRinging']
-            WHEN described.end_cause IN ('17', '21') AND described.visit_result IS NULL THEN ARRAY['DestinationBusy', 'Rejected']
-            WHEN described.end_cause IN ('17', '21') THEN ARRAY['Redirected', 'Rejected']
+                THEN ARRAY[CASE WHEN described.kind = 'consult_queue' THEN 'Abandoned' ELSE 'CustomerAbandoned' END, 'AbandonedWhileRinging']
+            WHEN described.visit_result = 'exitkey' AND mart.epoch_ms(described.end_at) >= mart.epoch_ms(described.visit_end_at) - 100
+                THEN ARRAY['Diverted', 'ExitedByKey']
             WHEN described.visit_result IS NOT NULL THEN ARRAY['Redirected', 'RoutedOnNoAnswer']
             WHEN described.caller_end_at <= described.end_at THEN ARRAY['Abandoned', 'AbandonedWhileRinging']
             ELSE ARRAY['Redirected', 'RoutedOnNoAnswer']

@@ -206,3 +206,23 @@ def test_a_phone_is_known_as_an_agents_whenever_its_membership_is_heard(switch: 
         "SELECT resource_type_code AS kind, resource_name AS name FROM mart.resource_ WHERE resource_key > 0"
     )
     assert sorted((row["kind"], row["name"]) for row in names) == [("AGENT", "Agent of PJSIP/101"), ("QUEUE", "sales")]
+
+
+def test_a_call_that_cannot_be_stored_is_put_aside_alone_and_tried_again_with_its_next_news(switch: Switch) -> None:
+    for number in range(1, 8):
+        switch.call(number, f"c{number}", "PJSIP/trunk")
+        switch.end(number + 10, f"c{number}")
+    guard = "mart.interaction_resource_fact ADD CONSTRAINT no_c5 CHECK (channel_id <> 'c5')"
+    switch.mart.execute(f"ALTER TABLE {guard}".encode())
+    switch.hear()
+
+    assert sorted(switch.parts()) == ["c1", "c2", "c3", "c4", "c6", "c7"]
+    aside = switch.rows("SELECT root_id, code, reason FROM ctl.transform_discard")
+    assert [(row["root_id"], row["code"]) for row in aside] == [("c5", "not-loadable")]
+    assert "no_c5" in aside[0]["reason"]
+
+    switch.mart.execute("ALTER TABLE mart.interaction_resource_fact DROP CONSTRAINT no_c5")
+    switch.say(30, Kind.USER_EVENT, channel_id="c5", linked_id="c5", target="Survey")
+    switch.hear()
+    assert "c5" in switch.parts()
+    assert switch.rows("SELECT FROM ctl.transform_discard") == []

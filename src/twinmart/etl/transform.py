@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
+import psycopg
 from psycopg import sql
 
 from twinmart import errors
@@ -80,13 +81,32 @@ class Transformer:
     _models: set[str] = field(default_factory=set)
     _shapes: dict[str, Shape] = field(default_factory=dict)
     _calendar: set[int] = field(default_factory=set)
+    # Calls in one transaction while one that cannot be loaded is searched for; 0 while none is.
+    _limit: int = 0
+    _taken: int = 0
+    _in_calls: bool = False
 
     def transform(self) -> Transformed:
-        """Take the oldest news and load what follows from it.
+        """Take the oldest news and load what follows from it; a call that cannot be loaded is discarded alone.
 
         Raises:
             SiteFenced: another site is active, or has been since this loader began; nothing was changed.
         """
+        while True:
+            try:
+                done = self._transform_next()
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                # A row that cannot be computed or stored: ever fewer calls at a time, until it is known whose it is.
+                if not self._in_calls:
+                    raise
+                if self._taken == 1:
+                    self._put_aside(error)
+                self._limit = max(1, self._taken // 4)
+                continue
+            self._limit = self._limit * 2 if self._limit * 2 < self.most_calls else 0
+            return done
+
+    def _transform_next(self) -> Transformed:
         started_at = datetime.now(UTC)
         self.partitions.ensure(self.side, started_at, started_at + timedelta(days=1))
         try:
@@ -104,23 +124,33 @@ class Transformer:
         self.mart.execute(sql_text("transform/settings"))
         for name in _TABLES:
             self._run(name)
-        done.calls = self._take_calls()
-        done.is_all = done.calls < self.most_calls
+        most = min(self.most_calls, self._limit or self.most_calls)
+        self._taken = done.calls = self._take_calls(most)
+        done.is_all = done.calls < most
         touched = self.mart.execute("SELECT EXISTS (SELECT FROM gidb.touched_resource)").fetchone()
         if not done.calls and touched == (False,):
             return done
         audit_key = next_number(self.mart, "audit")
         if done.calls:
+            self._in_calls = True
             self._interactions(done, audit_key)
+        self._in_calls = False
         done.resources = self._run("transform/take_touched_resource")
         if done.resources:
             self._agents(done, audit_key)
         self._record(done, audit_key, started_at)
         return done
 
-    def _take_calls(self) -> int:
-        row = self.mart.execute(sql_text("transform/take_touched_call"), {"most": self.most_calls}).fetchone()
+    def _take_calls(self, most: int) -> int:
+        row = self.mart.execute(sql_text("transform/take_touched_call"), {"most": most}).fetchone()
         return int(row[0]) if row else 0
+
+    def _put_aside(self, error: psycopg.Error) -> None:
+        """Discard the oldest call with news, alone, since it cannot be loaded; its facts stay as they were."""
+        with self.mart.transaction():
+            check_epoch(self.mart, self.site, self.epoch)
+            reason = f"{error.diag.sqlstate}: {error.diag.message_primary}"
+            self.mart.execute(sql_text("transform/put_aside"), {"reason": reason})
 
     def _interactions(self, done: Transformed, audit_key: int) -> None:
         self._gather_calls()

@@ -196,6 +196,8 @@ class Obedient:
                 for action in actions:
                     lines = (line.partition(": ") for line in action.decode().split("\r\n"))
                     self._act(client, {key: value for key, _, value in lines})
+        if client in self._clients:
+            self._clients.remove(client)
 
     def _act(self, client: socket.socket, action: dict[str, str]) -> None:
         name = action["Action"]

@@ -116,6 +116,11 @@ def source_add(
 
     Example: twinmart source add london --host 10.0.0.5 --username twinmart --secret file:/etc/twinmart/london
     """
+    if secret_ref is not None and not secret_ref.startswith(("env:", "file:")):
+        raise errors.WrongSetting(
+            "the password itself is not stored, only where it is found",
+            hint="Put it into a file and name that with --secret file:PATH. Nothing was changed.",
+        )
     home = home_of(ctx)
     others = [one.number for one in home.require_sites() if one.number != home.site(site).number]
     second = twin_site if twin_site is not None else next(iter(others), None)

@@ -125,7 +125,7 @@ def _watch(folder: Path, mart: Connection, troupe: Troupe, speed: float, say: Sa
     """Look at the mart until it tells the truth, or has had the time to."""
     true = samples()
     play_s = max(one.length_s for one in true) / speed
-    began = said_at = time.monotonic()
+    began, said_at = time.monotonic(), 0.0
     while True:
         troupe.check()
         result = _look(folder, mart, true)
@@ -151,6 +151,8 @@ def _progress(result: Result, true: list[Sample]) -> str:
         seen = sum(pair.mart.visits for pair in result.queues if pair.mart.source == one.name)
         parts.append(f"{one.name} {seen} of {len(one.visits)}")
     right = sum(pair.agrees for pair in result.queues)
+    if not any(pair.mart.visits for pair in result.queues):
+        return "the collectors log in; a switch begins to play when both of its collectors listen"
     return f"queue visits in the mart: {', '.join(parts)}; {right} of {len(result.queues)} queues are complete"
 
 

@@ -22,7 +22,7 @@ from twinmart.errors import StepFailed
 _CARETAKER = """
 trap '' HUP INT TERM
 cat >/dev/null
-if kill -TERM -- "-$1" 2>/dev/null; then sleep 0.5; kill -KILL -- "-$1" 2>/dev/null; fi
+if kill -TERM "-$1" 2>/dev/null; then sleep 0.5; kill -KILL "-$1" 2>/dev/null; fi
 find "$2" -name postmaster.pid 2>/dev/null | while read -r file; do kill -QUIT "$(head -n 1 "$file")" 2>/dev/null; done
 [ "$3" = remove ] || exit 0
 for pause in 0.1 0.2 0.5 1 2; do rm -rf "$2" 2>/dev/null && break; sleep "$pause"; done

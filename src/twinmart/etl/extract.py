@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from psycopg import sql
 
 from twinmart.config.sources import Collector
-from twinmart.db.connect import Connection
+from twinmart.db.connect import Connection, lock_key
 from twinmart.db.partitions import PartitionMemory
 from twinmart.db.sqlfiles import sql_text
 from twinmart.model.aliases import roots
@@ -22,6 +22,18 @@ MOST_ROWS = 100_000
 
 # Small tables are planned well without statistics; for large ones a wrong plan costs more than looking.
 ANALYZE_FROM = 2_000
+
+# Held by a transformation together with others, and by an extraction alone that reads what they write.
+FACTS_LOCK = "facts"
+
+LEARNT = (
+    "channel_link",
+    "login_call",
+    "touched_call",
+    "member_queue",
+    "dimension_queue",
+    "dimension_reason",
+)
 
 TABLES = (
     "extract/incoming",
@@ -156,16 +168,23 @@ class Extractor:
             return
         if taken.rows_new >= ANALYZE_FROM:
             self.mart.execute("ANALYZE new_event")
-        for name in ("channel_link", "login_call", "touched_call", "member_queue", "dimension_queue"):
+        for name in LEARNT:
             run(name)
-        new_names = self._name_agents(collector, batch) if run("alias_pair") else []
+        new_pairs = run("alias_pair")
         boots = self.mart.execute(sql_text("extract/switch_boot"), known).fetchall()
-        run("consult_candidate", new_names=new_names, boots=[boot_at for boot_at, _ in boots])
-        for name in ("consult_link", "consult_forget", "consult_learn", "touched_resource"):
+        told = self.mart.execute(
+            "SELECT EXISTS (SELECT FROM new_event WHERE kind IN ('channel_snapshot', 'member_snapshot'))"
+        ).fetchone()
+        if new_pairs or boots or told == (True,):
+            # Whom these concern is read from what transformations have written: none must be on its way meanwhile.
+            self.mart.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(FACTS_LOCK),))
+        new_names = self._name_agents(collector, batch) if new_pairs else []
+        run("consult_candidate", new_names=new_names, boots=[boot_at for boot_at, _, _ in boots])
+        for name in ("consult_link", "consult_forget", "consult_learn", "touched_resource", "list_touched_resource"):
             run(name)
         run("boot_touched_call", booted=bool(boots))
-        for boot_at, last_heard_at in boots:
-            run("boot_touched_resource", boot_at=boot_at, last_heard_at=last_heard_at)
+        for boot_at, last_heard_at, from_at in boots:
+            run("boot_touched_resource", boot_at=boot_at, from_at=from_at)
             run("boot_gap", boot_at=boot_at, last_heard_at=last_heard_at)
 
     def _name_agents(self, collector: Collector, batch: int) -> list[str]:

@@ -137,7 +137,7 @@ def _delete(fact: Fact, shape: Shape) -> sql.Composed:
         "stale_interaction AS stale WHERE known.interaction_id = stale.interaction_id"
         if fact.of_interaction
         else "working_resource AS stale WHERE known.resource_key = stale.resource_key"
-        " AND known.start_at >= stale.window_at"
+        " AND known.start_at >= stale.from_at"
     )
     return sql.SQL(
         "DELETE FROM {table} AS known USING {concerned}"

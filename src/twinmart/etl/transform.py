@@ -13,10 +13,10 @@ import psycopg
 from psycopg import sql
 
 from twinmart import errors
-from twinmart.db.connect import Connection
+from twinmart.db.connect import Connection, lock_key
 from twinmart.db.partitions import PartitionMemory
 from twinmart.db.sqlfiles import sql_text
-from twinmart.etl.extract import ANALYZE_FROM, next_number
+from twinmart.etl.extract import ANALYZE_FROM, FACTS_LOCK, next_number
 from twinmart.etl.load import AGENT_FACTS, INTERACTION_FACTS, Fact, KeySpan, Shape, merge, shape_of
 
 # So many calls are transformed in one transaction; a backlog is worked off in such steps, oldest news first.
@@ -120,6 +120,7 @@ class Transformer:
 
     def _transform(self, started_at: datetime) -> Transformed:
         done = Transformed()
+        self.mart.execute("SELECT pg_advisory_xact_lock_shared(%s)", (lock_key(FACTS_LOCK),))
         check_epoch(self.mart, self.site, self.epoch)
         self.mart.execute(sql_text("transform/settings"))
         for name in _TABLES:
@@ -195,11 +196,10 @@ class Transformer:
         self._run("transform/dimension_agent_forget")
         for name in AGENT_MODELS:
             self._model(name)
-        self._run("transform/dimension_reason")
         for fact in AGENT_FACTS:
             self._model(fact.name, f"new_{fact.name}")
         new = self._prepare(AGENT_FACTS)
-        stale = self._span("SELECT mart.date_time_key(min(window_at)), 1::bigint << 62 FROM working_resource")
+        stale = self._span("SELECT mart.date_time_key(min(from_at)), 1::bigint << 62 FROM working_resource")
         self._load(AGENT_FACTS, done, audit_key, new, stale)
 
     def _load(

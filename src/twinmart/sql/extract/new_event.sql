@@ -13,7 +13,7 @@ WITH taken AS (
         target, value, reason, detail
     FROM incoming
     ON CONFLICT DO NOTHING
-    RETURNING source_key, at, kind, channel_id, linked_id, other_id, channel, queue, member, target, value, detail
+    RETURNING source_key, at, kind, channel_id, linked_id, other_id, channel, queue, member, target, value, reason, detail
 )
 INSERT INTO new_event
 SELECT * FROM taken

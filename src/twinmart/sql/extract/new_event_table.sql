@@ -4,6 +4,6 @@
 -- writes  new_event (temporary)
 -- rule    emptied at the end of each transaction
 CREATE TEMPORARY TABLE IF NOT EXISTS new_event ON COMMIT DELETE ROWS AS
-SELECT source_key, at, kind, channel_id, linked_id, other_id, channel, queue, member, target, value, detail
+SELECT source_key, at, kind, channel_id, linked_id, other_id, channel, queue, member, target, value, reason, detail
 FROM gidb.event
 WITH NO DATA

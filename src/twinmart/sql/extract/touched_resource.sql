@@ -1,47 +1,55 @@
 -- Mark the agents of whom new events tell, with the earliest moment that may change.
 -- grain   agent
--- reads   new_event (temporary), gidb.alias, mart.resource_group_fact_, gidb.switch_boot
+-- reads   new_event (temporary), gidb.alias, gidb.event
 -- writes  gidb.touched_resource
--- rule    an event that finds the agent logged in unbeknown to us also tells since when; a complete list of members tells who is no
---         longer there
+-- rule    an event may tell that the member served since its login, unless something else is known of the time between; and it may
+--         discredit what the switch answered when asked within two seconds
 INSERT INTO gidb.touched_resource AS known (resource_key, from_at, batch)
-SELECT resource_key, min(from_at), %(batch)s::bigint
+SELECT
+    alias.resource_key,
+    min(greatest(past.at, least(told.first_at - interval '2 seconds', to_timestamp(later.login)))),
+    %(batch)s::bigint
 FROM (
-    SELECT
-        told.resource_key,
-        CASE
-            WHEN EXISTS (
-                SELECT
-                FROM mart.resource_group_fact_ AS membership
-                WHERE membership.resource_key = told.resource_key
-                  AND membership.active_flag = 1
-                  AND membership.start_at <= told.first_at
-            ) THEN told.first_at
-            ELSE least(told.first_at, told.login_at)
-        END AS from_at
-    FROM (
-        SELECT
-            alias.resource_key,
-            min(event.at) AS first_at,
-            to_timestamp(min(nullif((event.detail ->> 'login')::bigint, 0))) AS login_at
-        FROM new_event AS event
-        JOIN gidb.alias ON alias.source_key = event.source_key AND alias.name = gidb.device(event.member)
-        WHERE event.kind IN ('member_add', 'member_remove', 'member_pause', 'member_penalty', 'member_status', 'member_seen')
-        GROUP BY alias.resource_key
-    ) AS told
-    UNION ALL
-    SELECT membership.resource_key, snapshot.at
-    FROM new_event AS snapshot
-    JOIN mart.resource_group_fact_ AS membership
-        ON membership.source_key = snapshot.source_key AND membership.active_flag = 1 AND membership.start_at < snapshot.at
-    WHERE snapshot.kind = 'member_snapshot'
-      AND NOT EXISTS (
-          SELECT
-          FROM jsonb_array_elements(snapshot.detail -> 'members') AS listed
-          JOIN gidb.alias ON alias.source_key = snapshot.source_key AND alias.name = gidb.device(listed ->> 1)
-          JOIN mart.group_ AS team ON team.group_key = membership.group_key
-          WHERE alias.resource_key = membership.resource_key AND listed ->> 0 = team.group_name
+    SELECT source_key, member, queue, gidb.device(member) AS name, min(at) AS first_at
+    FROM new_event
+    WHERE kind LIKE 'member\_%%' AND channel_id IS NULL AND member IS NOT NULL AND queue IS NOT NULL
+    GROUP BY source_key, member, queue
+) AS told
+JOIN gidb.alias ON alias.source_key = told.source_key AND alias.name = told.name
+LEFT JOIN LATERAL (
+    SELECT event.at
+    FROM gidb.event
+    WHERE event.source_key = told.source_key
+      AND event.member = told.member
+      AND event.queue = told.queue
+      AND event.channel_id IS NULL
+      AND event.at < told.first_at - interval '2 seconds'
+      AND (event.value IS NOT NULL OR event.kind = 'member_remove')
+      AND NOT (
+          event.kind = 'member_seen'
+          AND EXISTS (
+              SELECT
+              FROM gidb.event AS news
+              WHERE news.source_key = told.source_key
+                AND news.member = told.member
+                AND news.queue = told.queue
+                AND news.channel_id IS NULL
+                AND news.at BETWEEN event.at - interval '2 seconds' AND event.at + interval '2 seconds'
+                AND news.kind <> 'member_seen'
+                AND (news.value IS NOT NULL OR news.kind = 'member_remove')
+          )
       )
-) AS news
-GROUP BY resource_key
+    ORDER BY event.at DESC
+    LIMIT 1
+) AS past ON true
+LEFT JOIN LATERAL (
+    SELECT min(nullif((event.detail ->> 'login')::bigint, 0)) AS login
+    FROM gidb.event
+    WHERE event.source_key = told.source_key
+      AND event.member = told.member
+      AND event.queue = told.queue
+      AND event.channel_id IS NULL
+      AND event.at >= told.first_at - interval '2 seconds'
+) AS later ON true
+GROUP BY alias.resource_key
 ON CONFLICT (resource_key) DO UPDATE SET from_at = least(known.from_at, excluded.from_at)

@@ -1,23 +1,23 @@
 -- The course of each agent: pieces of time in which nothing changes, with the state.
 -- grain   agent, piece
--- reads   working_resource (temporary), member_span (temporary), mart.interaction_resource_fact, cfg.queue_setting
+-- reads   working_resource (temporary), member_span (temporary), mart.interaction_resource_fact, cfg.queue_setting,
+--         mart.resource_state_reason
 -- writes  nothing
 -- rule    logged in while serving any queue; busy from an answer, or from dialling, until the phone leaves; then after-call work while it
---         lasts or while paused for such a reason; not ready while paused in every queue served; else ready
+--         lasts or while paused for such a reason; not ready while paused in every queue served; else ready. What is carried over the
+--         moment of recomputation is a piece that ends there
 WITH edge AS (
-    SELECT resource_key, mart.epoch_ms(greatest(span.start_at, resource.window_at)) AS at_ms, 1 AS serving, (NOT is_paused)::integer AS open,
-        0 AS busy, 0 AS wrapping
-    FROM member_span AS span
-    JOIN working_resource AS resource USING (resource_key)
+    SELECT resource_key, mart.epoch_ms(start_at) AS at_ms, 1 AS serving, (NOT is_paused)::integer AS open, 0 AS busy, 0 AS wrapping
+    FROM member_span
     UNION ALL
     SELECT resource_key, mart.epoch_ms(end_at), -1, -(NOT is_paused)::integer, 0, 0 FROM member_span WHERE end_at IS NOT NULL
     UNION ALL
-    SELECT resource.resource_key, mart.epoch_ms(greatest(moment.at, resource.window_at)), 0, 0, moment.busy, moment.wrapping
+    SELECT resource.resource_key, mart.epoch_ms(greatest(moment.at, resource.from_at)), 0, 0, moment.busy, moment.wrapping
     FROM working_resource AS resource
     JOIN mart.interaction_resource_fact AS part
         ON part.resource_key = resource.resource_key
-        AND part.start_at >= resource.window_at - interval '1 day'
-        AND part.start_date_time_key >= mart.date_time_key(resource.window_at) - 87300
+        AND part.start_at >= resource.from_at - interval '1 day'
+        AND part.start_date_time_key >= mart.date_time_key(resource.from_at) - 87300
     CROSS JOIN LATERAL (
         SELECT CASE WHEN part.attempt_kind IN ('outbound', 'internal_out', 'consult_out') THEN part.start_at ELSE part.answered_at END AS from_at,
             part.end_at + make_interval(secs => (part.after_call_work_duration_ms + part.customer_acw_duration_ms
@@ -32,7 +32,7 @@ WITH edge AS (
     ) AS moment (at, busy, wrapping)
     WHERE busy.from_at IS NOT NULL
       AND moment.at IS NOT NULL
-      AND coalesce(busy.wrapped_at, part.end_at, 'infinity') >= resource.window_at
+      AND coalesce(busy.wrapped_at, part.end_at, 'infinity') >= resource.from_at
 ),
 moment AS (
     SELECT resource_key, at_ms, sum(serving) AS serving, sum(open) AS open, sum(busy) AS busy, sum(wrapping) AS wrapping
@@ -69,6 +69,7 @@ SELECT
     course.resource_key,
     course.at_ms,
     course.until_ms,
+    false AS is_carried,
     paused.resource_key IS NOT NULL AS is_paused,
     paused.reason,
     CASE
@@ -82,3 +83,15 @@ FROM course
 LEFT JOIN paused USING (resource_key, at_ms)
 LEFT JOIN habit ON true
 WHERE course.serving > 0
+UNION ALL
+SELECT
+    carried.resource_key,
+    mart.epoch_ms(carried.state_at),
+    mart.epoch_ms(carried.from_at),
+    true,
+    carried.reason_at IS NOT NULL,
+    CASE WHEN carried.reason_key <> -2 THEN reason.software_reason END,
+    carried.resource_state_key
+FROM working_resource AS carried
+LEFT JOIN mart.resource_state_reason AS reason ON reason.resource_state_reason_key = carried.reason_key
+WHERE carried.state_at IS NOT NULL

@@ -12,7 +12,7 @@ numbered AS (
     FROM stepped
 ),
 session AS (
-    SELECT resource_key, session_no, min(at_ms) AS first_ms,
+    SELECT resource_key, session_no, min(at_ms) AS first_ms, bool_or(is_carried) AS is_carried,
         CASE WHEN bool_and(until_ms IS NOT NULL) THEN max(until_ms) END AS end_ms
     FROM numbered
     GROUP BY resource_key, session_no
@@ -21,11 +21,7 @@ SELECT
     session.resource_key,
     session.first_ms,
     session.end_ms,
-    CASE
-        WHEN session.first_ms = mart.epoch_ms(resource.window_at) AND carried.resource_key IS NOT NULL
-            THEN coalesce(mart.epoch_ms(resource.session_at), session.first_ms)
-        ELSE session.first_ms
-    END AS start_ms,
+    CASE WHEN session.is_carried THEN mart.epoch_ms(resource.session_at) ELSE session.first_ms END AS start_ms,
     EXISTS (
         SELECT
         FROM member_span AS span
@@ -33,4 +29,3 @@ SELECT
     ) AS is_abnormal
 FROM session
 JOIN working_resource AS resource USING (resource_key)
-LEFT JOIN (SELECT DISTINCT resource_key FROM member_span WHERE is_carried) AS carried USING (resource_key)

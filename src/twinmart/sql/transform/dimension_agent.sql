@@ -13,7 +13,7 @@ WITH named AS (
         FROM gidb.event
         WHERE event.source_key = serving.source_key AND event.member = serving.member AND event.queue = serving.queue
           AND event.channel_id IS NULL AND event.target IS NOT NULL
-        ORDER BY event.at DESC
+        ORDER BY event.at DESC, event.target
         LIMIT 1
     ) AS latest ON true
     LEFT JOIN LATERAL (

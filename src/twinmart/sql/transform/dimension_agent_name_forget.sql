@@ -5,4 +5,4 @@
 -- rule    they are told anew
 DELETE FROM mart.resource_history AS known
 USING working_resource AS resource
-WHERE known.resource_key = resource.resource_key AND known.valid_from >= resource.window_at
+WHERE known.resource_key = resource.resource_key AND known.valid_from >= resource.from_at

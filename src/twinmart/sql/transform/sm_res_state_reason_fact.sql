@@ -9,6 +9,7 @@ WITH pieced AS (
         course.resource_key,
         course.at_ms,
         course.until_ms,
+        course.is_carried,
         course.reason,
         session.start_ms AS session_ms,
         lag(course.until_ms) OVER run IS DISTINCT FROM course.at_ms OR lag(course.reason) OVER run IS DISTINCT FROM course.reason
@@ -26,7 +27,7 @@ numbered AS (
     FROM pieced
 ),
 pause AS (
-    SELECT resource_key, session_ms, pause_no, reason, min(at_ms) AS first_ms,
+    SELECT resource_key, session_ms, pause_no, reason, min(at_ms) AS first_ms, bool_or(is_carried) AS is_carried,
         CASE WHEN bool_and(until_ms IS NOT NULL) THEN max(until_ms) END AS end_ms
     FROM numbered
     GROUP BY resource_key, session_ms, pause_no, reason
@@ -34,11 +35,8 @@ pause AS (
 begun AS (
     SELECT
         pause.*,
-        CASE
-            WHEN pause.first_ms = mart.epoch_ms(resource.window_at) THEN coalesce(mart.epoch_ms(resource.reason_at), pause.first_ms)
-            ELSE pause.first_ms
-        END AS start_ms,
-        CASE WHEN pause.first_ms = mart.epoch_ms(resource.window_at) THEN resource.reason_state_key END AS carried_key,
+        CASE WHEN pause.is_carried THEN mart.epoch_ms(resource.reason_at) ELSE pause.first_ms END AS start_ms,
+        CASE WHEN pause.is_carried THEN resource.reason_state_key END AS carried_key,
         resource.reason_state_sdt_key AS carried_sdt_key
     FROM pause
     JOIN working_resource AS resource USING (resource_key)

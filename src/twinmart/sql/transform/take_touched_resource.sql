@@ -2,8 +2,9 @@
 -- grain   agent
 -- reads   gidb.touched_resource, leg_resource (temporary), mart.sm_res_state_fact, mart.sm_res_session_fact, mart.sm_res_state_reason_fact
 -- writes  gidb.touched_resource, working_resource (temporary)
--- rule    everything from the begin of the last state before the earliest news; a session or pause that goes on over that moment keeps
---         its own begin. Two days are searched first, since nearly every agent changed state within them
+-- rule    what began before the earliest news stays; of that, what lasts until then (or ends there, and so may turn out to last) is
+--         carried over the moment: session, state and pause, each with its own begin. Two days are searched first, since nearly every
+--         agent changed state within them
 WITH marked AS (
     DELETE FROM gidb.touched_resource AS touched
     USING (SELECT resource_key FROM gidb.touched_resource FOR UPDATE SKIP LOCKED) AS free
@@ -15,12 +16,17 @@ taken AS (
     FROM (SELECT * FROM marked UNION ALL SELECT * FROM leg_resource) AS news
     GROUP BY resource_key
 ),
-started AS (
-    SELECT taken.resource_key, coalesce(recent.start_at, older.start_at) AS window_at,
+latest AS (
+    SELECT
+        taken.resource_key,
+        taken.from_at,
+        coalesce(recent.start_at, older.start_at) AS state_at,
+        CASE WHEN recent.start_at IS NULL THEN older.end_at ELSE recent.end_at END AS end_at,
+        coalesce(recent.resource_state_key, older.resource_state_key) AS resource_state_key,
         coalesce(recent.session_at, older.session_at) AS session_at
     FROM taken
     LEFT JOIN LATERAL (
-        SELECT state.start_at, session.start_at AS session_at
+        SELECT state.start_at, state.end_at, state.resource_state_key, session.start_at AS session_at
         FROM mart.sm_res_state_fact AS state
         JOIN mart.sm_res_session_fact AS session
             ON session.sm_res_session_fact_key = state.sm_res_session_fact_key
@@ -34,7 +40,7 @@ started AS (
         LIMIT 1
     ) AS recent ON true
     LEFT JOIN LATERAL (
-        SELECT state.start_at, session.start_at AS session_at
+        SELECT state.start_at, state.end_at, state.resource_state_key, session.start_at AS session_at
         FROM mart.sm_res_state_fact AS state
         JOIN mart.sm_res_session_fact AS session
             ON session.sm_res_session_fact_key = state.sm_res_session_fact_key
@@ -45,23 +51,32 @@ started AS (
         LIMIT 1
     ) AS older ON recent.start_at IS NULL
 )
-INSERT INTO working_resource (resource_key, window_at, session_at, reason_at, reason_state_key, reason_state_sdt_key)
+INSERT INTO working_resource (
+    resource_key, from_at, session_at, state_at, resource_state_key, reason_at, reason_key, reason_state_key, reason_state_sdt_key
+)
 SELECT
-    started.resource_key,
-    coalesce(started.window_at, 'epoch'),
-    started.session_at,
+    taken.resource_key,
+    taken.from_at,
+    carried.session_at,
+    carried.state_at,
+    carried.resource_state_key,
     pause.start_at,
+    pause.resource_state_reason_key,
     pause.sm_res_state_fact_key,
     pause.sm_res_state_fact_sdt_key
-FROM started
+FROM taken
+LEFT JOIN latest AS carried
+    ON carried.resource_key = taken.resource_key
+    AND carried.state_at IS NOT NULL
+    AND coalesce(carried.end_at, 'infinity') >= taken.from_at
 LEFT JOIN LATERAL (
-    SELECT start_at, sm_res_state_fact_key, sm_res_state_fact_sdt_key
+    SELECT reason.start_at, reason.resource_state_reason_key, reason.sm_res_state_fact_key, reason.sm_res_state_fact_sdt_key
     FROM mart.sm_res_state_reason_fact AS reason
-    WHERE reason.resource_key = started.resource_key
-      AND reason.start_at < started.window_at
-      AND coalesce(reason.end_at, 'infinity') > started.window_at
-      AND reason.start_date_time_key >= mart.date_time_key(started.session_at)
-      AND reason.start_date_time_key <= mart.date_time_key(started.window_at)
+    WHERE reason.resource_key = taken.resource_key
+      AND reason.start_at < taken.from_at
+      AND coalesce(reason.end_at, 'infinity') >= taken.from_at
+      AND reason.start_date_time_key >= mart.date_time_key(carried.session_at)
+      AND reason.start_date_time_key <= mart.date_time_key(taken.from_at)
     ORDER BY reason.start_at DESC
     LIMIT 1
-) AS pause ON started.window_at IS NOT NULL
+) AS pause ON carried.state_at IS NOT NULL

@@ -116,6 +116,18 @@ class NoRecording(UsageError):
     code = "TM122"
 
 
+class UnknownId(UsageError):
+    """No call, channel or fact has the id that a command names; or its news is not loaded yet."""
+
+    code = "TM130"
+
+
+class AmbiguousId(UsageError):
+    """Calls of several sources have the id that a command names, and the command does not name the source."""
+
+    code = "TM131"
+
+
 # --- a check says no -------------------------------------------------------------------------------------------------
 
 

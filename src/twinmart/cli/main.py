@@ -18,7 +18,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from twinmart import __version__
-from twinmart.cli import collect, demo, etl, sim, sites
+from twinmart.cli import collect, demo, etl, sim, sites, trace
 from twinmart.cli.logs import start_logging
 from twinmart.errors import MartError, UsageError, without_secrets
 from twinmart.settings import Settings
@@ -26,7 +26,7 @@ from twinmart.settings import Settings
 _EPILOG = "Exit codes, errors and settings are explained in docs/reference."
 
 # Modules of the command line that bring commands, in the order in which help lists them.
-_MODULES = (demo, sites, collect, etl, sim)
+_MODULES = (demo, sites, collect, etl, trace, sim)
 
 
 def _version(wanted: bool) -> None:

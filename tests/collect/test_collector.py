@@ -92,14 +92,17 @@ def test_who_comes_in_the_middle_is_told_the_state(mart: Mart, connection: Conne
     assert len({identity for kind, identity in boots if kind == "switch_boot"}) == 1
 
 
+@pytest.mark.parametrize(
+    ("kills", "speed"), [(5, "15"), pytest.param(60, "1", marks=pytest.mark.soak, id="for a minute")]
+)
 def test_a_killed_collector_has_all_of_what_it_heard_and_knows_when_it_heard_nothing(
-    mart: Mart, connection: Connection, everything: set[str], tmp_path: Path
+    kills: int, speed: str, mart: Mart, connection: Connection, everything: set[str], tmp_path: Path
 ) -> None:
     chance = random.Random(4)
-    with replaying("--speed", "15", "--clients", "2", "--close") as port:
+    with replaying("--speed", speed, "--clients", "2", "--close") as port:
         victim, twin = (config(mart, tmp_path, port, f"pbx_{one}") for one in "ab")
         with running(twin) as (witness,):
-            for _ in range(5):
+            for _ in range(kills):
                 process = spawned(victim)
                 eventually(victim.status_file.exists)
                 time.sleep(chance.uniform(0.3, 0.9))
@@ -107,7 +110,7 @@ def test_a_killed_collector_has_all_of_what_it_heard_and_knows_when_it_heard_not
                 process.communicate()
                 victim.status_file.unlink()
             with running(victim):
-                eventually(lambda: witness.status.source.state == "waiting")
+                eventually(lambda: witness.status.source.state == "waiting", within_s=60)
                 eventually(lambda: witness.status.idb.waiting_bytes == 0)
     mine, other = timed(connection, "idb_pbx_a"), timed(connection, "idb_pbx_b")
     assert other == everything

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,6 +208,40 @@ def test_a_disk_without_room_is_an_error_and_going_on_is_possible_when_there_is_
     assert taken(spool) == ["before", "small", "after" * 1000]
     spool = again(spool, tmp_path / "spool")
     assert len(taken(spool)) == 3
+    spool.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a quarter of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("no right to mount a small file system here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_a_full_file_system_takes_nothing_more_until_something_was_taken_out(small_disk: Path) -> None:
+    spool, accepted = Spool.open(small_disk / "spool"), 0
+
+    def fill() -> None:
+        nonlocal accepted
+        while True:
+            spool.append(events(f"{accepted:04}" * 500))
+            accepted += 1
+
+    with pytest.raises(SpoolFull, match="cannot be written") as caught:
+        fill()
+    assert caught.value.detail == os.strerror(28)
+    assert accepted > 50
+    _, position, _ = spool.take(0, 50_000)
+    spool.forget(position)
+    spool.append(events("there is room"))
+    assert taken(spool, position)[-1] == "there is room"
+    assert len(taken(spool)) == accepted + 1 - (spool.oldest // 2009)
     spool.close()
 
 

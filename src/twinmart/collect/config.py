@@ -16,7 +16,7 @@ class Patience:
     # The whole state is asked for again, so that what was missed is missed for so long at most.
     state_every_s: float = 300.0
     # How long the source is known to have been heard is told that often.
-    heard_every_s: float = 5.0
+    heard_every_s: float = 1.0
     # Messages of so long are accepted together: the disk is asked twenty times a second at most.
     gather_s: float = 0.05
     retry_first_s: float = 0.5

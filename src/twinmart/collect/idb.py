@@ -87,7 +87,7 @@ class Idb:
             self._begin()
             if move is not None:
                 self._move(move)
-            for record in records:
+            for record in _without_old_news(records):
                 if record.tag is not Tag.EVENTS:
                     self._connection.execute(sql_text(_STATEMENTS[record.tag]), record.parameters())
             if lines:
@@ -159,3 +159,17 @@ class Idb:
                 detail=f"its position is no longer {move.was}",
                 hint="Nothing was written. Look for a second collector process of this name and stop it.",
             )
+
+
+def _without_old_news(records: Sequence[Record]) -> list[Record]:
+    """Leave out how far a source was heard where a later record says the same of the same session."""
+    kept: list[Record] = []
+    newest: object = None
+    for record in reversed(records):
+        if record.tag is Tag.SESSION_HEARD:
+            session = record.parameters()["session_key"]
+            if session == newest:
+                continue
+            newest = session
+        kept.append(record)
+    return kept[::-1]

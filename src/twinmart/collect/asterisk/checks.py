@@ -80,6 +80,8 @@ class Checks:
 
     def _look_at_answer(self, answer: Fields, translator: Translator) -> None:
         action = answer.get("ActionID", "").partition("-")[0]
+        if action == "CoreStatus" and not translator.knows_age:
+            self._warn("no-class-system")
         if answer.get("Response") == "Error":
             if "denied" in answer.get("Message", "").lower():
                 self._warn(f"no-right-{action}")
@@ -87,8 +89,6 @@ class Checks:
                 self._warn("no-queues")
         elif "AsteriskVersion" in answer:
             self._look_at_settings(answer)
-        elif action == "CoreStatus" and not translator.knows_age:
-            self._warn("no-class-system")
 
     def _look_at_settings(self, answer: Fields) -> None:
         self.version = answer["AsteriskVersion"]

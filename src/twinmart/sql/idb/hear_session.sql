@@ -2,10 +2,10 @@
 -- grain   data-source session
 -- reads   nothing
 -- writes  data_source_session
--- rule    never moves back
+-- rule    told in order; moves back only with the clock of the source
 UPDATE data_source_session
 SET
-    last_heard_at = greatest(last_heard_at, %(last_heard_at)s),
+    last_heard_at = %(last_heard_at)s,
     switch_boot_at = coalesce(%(switch_boot_at)s, switch_boot_at),
     version = coalesce(%(version)s, version),
     system_name = coalesce(%(system_name)s, system_name),

@@ -10,7 +10,7 @@ WITH told AS (
         root_id,
         channel_id,
         min(at) AS first_at,
-        max(at) FILTER (WHERE kind NOT IN ('channel_seen', 'queue_caller_seen')) AS last_at,
+        coalesce(max(at) FILTER (WHERE kind NOT IN ('channel_seen', 'queue_caller_seen')), max(at)) AS last_at,
         min(at) FILTER (WHERE kind IN ('channel_start', 'channel_seen')) AS start_at,
         min(at) FILTER (WHERE kind = 'channel_up' OR (kind IN ('channel_start', 'channel_seen') AND value = 'Up')) AS up_at,
         min(at) FILTER (WHERE kind = 'channel_end') AS end_at,

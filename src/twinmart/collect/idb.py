@@ -127,15 +127,14 @@ class Idb:
     def _comment(self, file: SqlFile) -> None:
         """Give a table and its columns the comments of its file, for those who read the database."""
         (table,) = file.names_written
-        columns = _COLUMN.findall(file.text)
-        for column, text in columns:
-            self._connection.execute(
-                sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(table, column), sql.Literal(text))
-            )
-        if columns:
-            self._connection.execute(
-                sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.Identifier(table), sql.Literal(file.title.rstrip(".")))
-            )
+        comments = [
+            sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(table, column), sql.Literal(text))
+            for column, text in _COLUMN.findall(file.text)
+        ]
+        if comments:
+            about = sql.SQL("COMMENT ON TABLE {} IS {}")
+            comments.append(about.format(sql.Identifier(table), sql.Literal(file.title.rstrip("."))))
+            self._connection.execute(sql.SQL("; ").join(comments))
 
     def _copy(self, lines: Sequence[bytes]) -> set[int]:
         """Bring lines into the room for incoming events, make the partitions they need, and return their days."""

@@ -24,6 +24,10 @@ FROM (
     FROM new_event
     WHERE kind = 'agent_login'
     UNION ALL
+    SELECT source_key, 'Agent:' || split_part(detail ->> 'data', ',', 1), gidb.device(channel)
+    FROM new_event
+    WHERE kind = 'channel_seen' AND detail ->> 'application' = 'AgentLogin' AND detail ->> 'data' IS NOT NULL
+    UNION ALL
     SELECT dial.source_key, half.device, gidb.device(dial.channel)
     FROM new_event AS dial
     JOIN gidb.channel_link AS half

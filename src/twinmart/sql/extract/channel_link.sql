@@ -3,7 +3,8 @@
 -- reads   new_event (temporary)
 -- writes  gidb.channel_link
 -- rule    a channel that was counted to two calls makes them one interaction; so does an attended transfer, whose consultation
---         call joins the first, and a channel that takes another's place in a bridge
+--         call joins the first, and a channel that takes another's place in a bridge. A list of channels tells for how many whole
+--         seconds each has been there; a second less is taken, so that the start itself counts where it was heard
 INSERT INTO gidb.channel_link AS known (source_key, channel_id, linked_id, device, started_at, originated)
 SELECT source_key, channel_id, linked_id, min(device), min(started_at), coalesce(bool_or(originated), false)
 FROM (
@@ -12,7 +13,10 @@ FROM (
         channel_id,
         coalesce(linked_id, channel_id) AS linked_id,
         CASE WHEN kind IN ('channel_start', 'channel_seen', 'channel_up', 'channel_end') THEN gidb.device(channel) END AS device,
-        CASE WHEN kind = 'channel_start' THEN at END AS started_at,
+        CASE kind
+            WHEN 'channel_start' THEN at
+            WHEN 'channel_seen' THEN at - make_interval(secs => greatest(coalesce((detail ->> 'duration_s')::integer, 0) - 1, 0))
+        END AS started_at,
         kind = 'channel_start' AND value = 'Ring' AND channel NOT LIKE 'Local/%%' AS originated
     FROM new_event
     WHERE channel_id IS NOT NULL

@@ -8,7 +8,7 @@ SELECT DISTINCT placed.source_key, placed.channel_id, placed.linked_id, placed.d
 FROM (
     SELECT event.source_key, gidb.device(event.channel) AS device, min(event.at) AS from_at, max(event.at) + interval '4 hours' AS until_at
     FROM new_event AS event
-    WHERE event.kind IN ('channel_start', 'channel_up', 'channel_end', 'hold_start', 'hold_end')
+    WHERE event.kind IN ('channel_start', 'channel_up', 'channel_seen', 'channel_end', 'hold_start', 'hold_end')
       AND event.channel NOT LIKE 'Local/%%'
     GROUP BY event.source_key, gidb.device(event.channel)
     UNION ALL
@@ -17,7 +17,9 @@ FROM (
     SELECT waiting.source_key, waiting.device, waiting.started_at, waiting.started_at + interval '4 hours'
     FROM new_event AS login
     JOIN gidb.channel_link AS waiting USING (source_key, linked_id)
-    WHERE login.kind = 'agent_login' AND waiting.cause = 'seen' AND waiting.device IS NOT NULL
+    WHERE (login.kind = 'agent_login' OR (login.kind = 'channel_seen' AND login.detail ->> 'application' = 'AgentLogin'))
+      AND waiting.cause = 'seen'
+      AND waiting.device IS NOT NULL
     UNION ALL
     SELECT alias.source_key, alias.name, boot.boot_at, boot.boot_at + interval '4 hours'
     FROM unnest(%(boots)s::timestamptz[]) AS boot (boot_at)

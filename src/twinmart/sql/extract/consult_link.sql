@@ -24,7 +24,7 @@ CROSS JOIN LATERAL (
 ) AS held
 CROSS JOIN LATERAL (
     SELECT
-        min(event.at) FILTER (WHERE event.kind = 'channel_up') AS up_at,
+        min(event.at) FILTER (WHERE event.kind = 'channel_up' OR (event.kind = 'channel_seen' AND event.value = 'Up')) AS up_at,
         min(event.at) FILTER (WHERE event.kind = 'channel_end') AS end_at,
         max(event.at) FILTER (WHERE event.kind = 'hold_start') AS hold_at,
         max(event.at) FILTER (WHERE event.kind = 'hold_end') AS unhold_at

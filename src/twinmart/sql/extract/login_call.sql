@@ -2,13 +2,20 @@
 -- grain   call
 -- reads   new_event (temporary), gidb.channel_link
 -- writes  gidb.login_call, gidb.touched_call
--- rule    a call in which an agent waits joins nothing: each call that it is bridged with is an interaction of its own. Of several
---         agents in one call the first by name of the channel stands for it, whoever was heard of first
+-- rule    a call in which an agent waits joins nothing: each call that it is bridged with is an interaction of its own. Who comes late
+--         sees the agent waiting in a list of channels. Of several agents in one call the first by name of the channel stands for it,
+--         whoever was heard of first
 WITH login AS (
     INSERT INTO gidb.login_call AS known (source_key, linked_id, channel_id, member, device)
     SELECT DISTINCT ON (source_key, linked_id) source_key, linked_id, channel_id, member, coalesce(gidb.device(channel), '')
-    FROM new_event
-    WHERE kind = 'agent_login' AND linked_id IS NOT NULL AND channel_id IS NOT NULL
+    FROM (
+        SELECT source_key, linked_id, channel_id, member, channel FROM new_event WHERE kind = 'agent_login'
+        UNION ALL
+        SELECT source_key, linked_id, channel_id, 'Agent:' || split_part(detail ->> 'data', ',', 1), channel
+        FROM new_event
+        WHERE kind = 'channel_seen' AND detail ->> 'application' = 'AgentLogin'
+    ) AS waiting
+    WHERE linked_id IS NOT NULL AND channel_id IS NOT NULL AND member IS NOT NULL
     ORDER BY source_key, linked_id, channel_id, member
     ON CONFLICT (source_key, linked_id) DO UPDATE
     SET channel_id = excluded.channel_id, member = excluded.member, device = excluded.device

@@ -1,11 +1,12 @@
 -- Phones that were rung, and calls that agents placed themselves: what becomes the interaction resources.
 -- grain   attempt
--- reads   call_event (temporary), queue_event (temporary), channel (temporary)
+-- reads   call_event (temporary), queue_event (temporary), channel (temporary), gidb.channel_link
 -- writes  nothing
 -- rule    a queue rings a member; a member behind Local channels is the phone that these dial until the member answers, or the Local
 --         channel itself where there is none (a robot, an agent of a pool); any other number dialled is an attempt of its own; a
 --         channel that an agent's phone began itself is a call placed. A member's channel is rung for one caller, whatever channel the
---         end of their call is told of: after a transfer that is not the caller's any more
+--         end of their call is told of: after a transfer that is not the caller's any more. A channel that was there before we
+--         listened and is not the first of its call was called by that one, or by a queue, if one tells of the end
 WITH RECURSIVE offer AS (
     SELECT
         source_key,
@@ -57,6 +58,38 @@ phone AS (
         channel.is_local
     FROM reached
     JOIN channel USING (source_key, channel_id)
+),
+unheard AS (
+    SELECT channel.source_key, channel.root_id, channel.channel_id, channel.is_local, channel.agent_key, channel.start_at, channel.up_at,
+        min(link.linked_id) AS linked_id
+    FROM channel
+    JOIN gidb.channel_link AS link
+        ON link.source_key = channel.source_key AND link.channel_id = channel.channel_id AND link.cause = 'seen'
+    WHERE channel.start_state IS NULL
+      AND NOT EXISTS (SELECT FROM dial WHERE dial.source_key = channel.source_key AND dial.dialled_id = channel.channel_id)
+      AND NOT EXISTS (SELECT FROM offer WHERE offer.source_key = channel.source_key AND offer.dialled_id = channel.channel_id)
+    GROUP BY channel.source_key, channel.root_id, channel.channel_id, channel.is_local, channel.agent_key, channel.start_at, channel.up_at
+    HAVING bool_and(link.linked_id <> channel.channel_id)
+),
+completed AS (
+    SELECT DISTINCT ON (told.source_key, member.channel_id)
+        told.source_key,
+        told.channel_id AS caller_id,
+        member.channel_id AS attempt_id,
+        coalesce(phone.channel_id, member.channel_id) AS phone_id,
+        told.queue,
+        told.member,
+        coalesce(phone.start_at, member.start_at) AS start_at,
+        coalesce(phone.up_at, member.up_at) AS up_at,
+        told.at,
+        told.value
+    FROM queue_event AS told
+    JOIN unheard AS member ON member.source_key = told.source_key AND member.channel_id = told.other_id
+    LEFT JOIN unheard AS phone
+        ON phone.source_key = member.source_key AND phone.root_id = member.root_id AND phone.agent_key = member.agent_key
+        AND member.is_local AND NOT phone.is_local
+    WHERE told.kind = 'agent_complete'
+    ORDER BY told.source_key, member.channel_id, told.at, phone.start_at DESC, phone.channel_id
 )
 SELECT
     offer.source_key,
@@ -92,5 +125,16 @@ SELECT
 FROM channel
 WHERE channel.agent_key IS NOT NULL
   AND NOT channel.is_local
+  AND NOT EXISTS (SELECT FROM unheard WHERE unheard.source_key = channel.source_key AND unheard.channel_id = channel.channel_id)
   AND NOT EXISTS (SELECT FROM dial WHERE dial.source_key = channel.source_key AND dial.dialled_id = channel.channel_id)
   AND NOT EXISTS (SELECT FROM offer WHERE offer.source_key = channel.source_key AND offer.dialled_id = channel.channel_id)
+UNION ALL
+SELECT source_key, 'queue', caller_id, attempt_id, phone_id, queue, member, NULL, start_at, up_at, NULL, at, value
+FROM completed
+UNION ALL
+SELECT
+    unheard.source_key, 'dial', unheard.linked_id, unheard.channel_id, unheard.channel_id, NULL, NULL, NULL,
+    unheard.start_at, unheard.up_at, NULL, NULL, NULL
+FROM unheard
+WHERE NOT unheard.is_local
+  AND NOT EXISTS (SELECT FROM completed WHERE completed.source_key = unheard.source_key AND completed.phone_id = unheard.channel_id)

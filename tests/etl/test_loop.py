@@ -1,5 +1,6 @@
 """The loader that follows: soon after, through what passes by itself, and not through what does not."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from twinmart.config.sources import ensure_collector, ensure_source
 from twinmart.config.topology import active_site
 from twinmart.db.connect import connect
 from twinmart.errors import LockHeld, MartError, NoConnection, NotReady, SiteFenced, TransactionLost
+from twinmart.etl.cycle import Etl
 from twinmart.etl.loop import MOST_COLLISIONS, catch_up, follow
 from twinmart.sim.samples import sample
 from twinmart.site.postgres import Server
@@ -193,3 +195,48 @@ def test_without_any_answer_there_is_no_active_site(mart: Mart) -> None:
     for dsns, kind in errors:
         with pytest.raises(kind):
             active_site(dsns)
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """Give the connection string of a server that takes connections and says nothing, as one behind a dead line."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        yield f"host=127.0.0.1 port={port} dbname=twinmart user=twinmart connect_timeout=3"
+
+
+def test_a_site_that_says_nothing_is_waited_for_once_and_then_left_out(mart: Mart) -> None:
+    with connect(mart.dsn, application_name="test", autocommit=True) as connection:
+        for name in ("bristol", "london"):
+            ensure_collector(connection, ensure_source(connection, name), site=2)
+    with black_hole() as nothing, Etl(1, {1: mart.dsn, 2: nothing}) as etl:
+        fill(mart.dsn)
+        began = time.monotonic()
+        assert list(etl.cycle().unreachable) == [2]
+        assert 2 < time.monotonic() - began < 6
+        fill(mart.dsn, "london")
+        for _ in range(5):
+            began = time.monotonic()
+            assert list(etl.cycle().unreachable) == [2]
+            assert time.monotonic() - began < 2
+        assert visits(mart.dsn) == 74 + 154
+
+
+@pytest.mark.slow  # a second server is stopped and started again
+def test_a_site_that_comes_back_is_read_again(mart: Mart, scratch: Path) -> None:
+    with running_server(scratch / "2") as server:
+        other = server.new_mart()
+        with connect(mart.dsn, application_name="test", autocommit=True) as connection:
+            collector = ensure_collector(connection, ensure_source(connection, "bristol"), site=2)
+        with capture_logs() as logs, following({1: mart.dsn, 2: other.dsn}):
+            wait_until(lambda: "load.started" in [line["event"] for line in logs])
+            server.server.stop("immediate")
+            wait_until(lambda: "site.lost" in [line["event"] for line in logs])
+            server.server.start()
+            wait_until(lambda: "site.found" in [line["event"] for line in logs])
+            with connect(other.dsn, application_name="test", autocommit=True) as idb:
+                backfill_file(idb, collector.idb_schema, "bristol", sample("bristol").recording)
+            wait_until(lambda: visits(mart.dsn) == 74)
+        server.drop(other)

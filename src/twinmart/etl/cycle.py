@@ -16,9 +16,10 @@ import psycopg
 
 from twinmart import errors
 from twinmart.config.sources import Collector, collectors
-from twinmart.db.connect import Connection, advisory_lock, mapped_error, mapped_errors, session
+from twinmart.db.connect import advisory_lock, mapped_error, mapped_errors, session
 from twinmart.etl.extract import Extractor, Taken
 from twinmart.etl.gaps import note_gaps
+from twinmart.etl.idbs import Idbs
 from twinmart.etl.transform import Transformed, Transformer
 
 LOCK = "etl"
@@ -78,7 +79,7 @@ class Etl:
     """Extraction and transformation into the mart of one site; one for each mart at a time, which a lock ensures.
 
     ``dsns`` are the connection strings of all sites by number; an interaction database at a site that cannot be reached
-    is left for the next cycle, and its twin read meanwhile.
+    is left for a later cycle, and its twin read meanwhile.
     """
 
     def __init__(self, site: int, dsns: Mapping[int, str]) -> None:
@@ -109,8 +110,10 @@ class Etl:
                 )
             self._extractor = Extractor(taking)
             self._transformer = Transformer(self._mart, side, self._site, epoch)
+            self._idbs = Idbs(self._site, self._dsns)
+            opening.callback(self._idbs.close)
+            # Left first, so that no connection is closed under the thread that works with it.
             self._threads = opening.enter_context(ThreadPoolExecutor(1, "extract"))
-            self._idbs: dict[int, Connection] = {}
             self._open = opening.pop_all()
         return self
 
@@ -156,25 +159,23 @@ class Etl:
             for source, twins in self._by_source().items():
                 for nearest, collector in enumerate(sorted(twins, key=lambda one: (one.site != self._site, one.twin))):
                     self._extract_one(cycle, collector, halt, fill_only=nearest > 0)
-                note_gaps(self._extractor.mart, source, twins, self._idbs)
+                note_gaps(self._extractor.mart, source, twins, self._idbs.connections)
         finally:
+            cycle.unreachable.update(self._idbs.missed)
             halt.news()
 
     def _extract_one(self, cycle: Cycle, collector: Collector, halt: Halt, *, fill_only: bool) -> None:
         """Take everything from one interaction database; one that is lost meanwhile is left for the next cycle."""
-        idb = self._idb(collector.site, cycle)
+        idb = self._idbs.get(collector.site)
         while idb is not None and not halt:
             try:
                 taken = self._extractor.extract(idb, collector, fill_only=fill_only)
             except psycopg.OperationalError as error:
                 if not idb.broken or self._extractor.mart.broken:
                     raise
-                del self._idbs[collector.site]
-                cycle.unreachable[collector.site] = mapped_error(
-                    error, f"site {collector.site}"
-                ) or errors.ConnectionLost(
-                    f"site {collector.site} was lost while its events were read", detail=str(error)
-                )
+                lost = f"site {collector.site} was lost while its events were read"
+                why = mapped_error(error, f"site {collector.site}") or errors.ConnectionLost(lost, detail=str(error))
+                self._idbs.lose(collector.site, why)
                 return
             if taken.rows_read:
                 cycle.taken.append(taken)
@@ -188,25 +189,6 @@ class Etl:
             if collector.enabled:
                 found.setdefault(collector.source_key, []).append(collector)
         return found
-
-    def _idb(self, site: int, cycle: Cycle) -> Connection | None:
-        """Return a connection to the interaction databases at a site, or None if the site does not answer."""
-        known = self._idbs.get(site)
-        if known is not None and not known.closed and not known.broken:
-            return known
-        if site not in self._dsns:
-            return None
-        try:
-            fresh = self._open.enter_context(
-                session(self._dsns[site], application_name="twinmart extract", autocommit=True)
-            )
-        except errors.MartError as error:
-            if site == self._site:
-                raise
-            cycle.unreachable[site] = error
-            return None
-        self._idbs[site] = fresh
-        return fresh
 
 
 def run_once(site: int, dsns: Mapping[int, str], *, tell: Callable[[Cycle], None] | None = None) -> Cycle:

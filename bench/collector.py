@@ -24,16 +24,15 @@ MOST_MEMORY_MB = 150.0
 
 # Runs one collector until it is told to stop, then tells the most memory it ever had, in KiB.
 _COLLECTOR = """
-import resource, signal, sys
+import resource, sys
 from pathlib import Path
+from twinmart.cli.collect import run_until_told
 from twinmart.collect.collector import Collector
 from twinmart.collect.config import CollectorConfig
 port, dsn, schema, folder = sys.argv[1:]
-collector = Collector(CollectorConfig(
+run_until_told(Collector(CollectorConfig(
     name=schema, source="bench", host="127.0.0.1", port=int(port), username="bench", secret="bench", login="plain",
-    idb_dsn=dsn, idb_schema=schema, spool_folder=Path(folder) / schema, status_file=Path(folder) / (schema + ".json")))
-signal.signal(signal.SIGTERM, lambda *_: collector.stop())
-collector.run()
+    idb_dsn=dsn, idb_schema=schema, spool_folder=Path(folder) / schema, status_file=Path(folder) / (schema + ".json"))))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -85,16 +85,15 @@ def running(*configs: CollectorConfig) -> Iterator[list[Collector]]:
 
 
 _PROCESS = """
-import json, signal, sys
+import json, sys
 from pathlib import Path
+from twinmart.cli.collect import run_until_told
 from twinmart.collect.collector import Collector
 from twinmart.collect.config import CollectorConfig, Patience
 told = json.loads(sys.argv[1])
 told["patience"] = Patience(**told["patience"])
 told["spool_folder"], told["status_file"] = Path(told["spool_folder"]), Path(told["status_file"])
-collector = Collector(CollectorConfig(**told))
-signal.signal(signal.SIGTERM, lambda *_: collector.stop())
-collector.run()
+run_until_told(Collector(CollectorConfig(**told)))
 """
 
 

@@ -1,6 +1,7 @@
 """The commands that bring events in: source for whom to listen to, collect, and backfill of what was recorded."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,9 @@ from twinmart.settings import read_secret
 from twinmart.site.home import Home
 
 SourceName = Annotated[str, typer.Option("--source", metavar="NAME", help="Name of the source.")]
+# How soon a signal is heeded.
+LOOK_S = 0.1
+
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 
@@ -51,10 +55,7 @@ def collect(
     copies = sorted(home.path.glob(f"site*/collectors/{collector}.settings"))
     found = find_settings(collector, [one.dsn() for one in sites], copies)
     found.keep(home.folder(found.site) / "collectors" / f"{found.name}.settings")
-    process = Collector(_config(home, found))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: process.stop())
-    process.run()
+    run_until_told(Collector(_config(home, found)))
 
 
 def backfill_asterisk_ami(
@@ -152,6 +153,26 @@ def source_list(ctx: typer.Context, as_json: AsJson = False) -> None:
         (one.source_name, one.name, one.site, one.idb_schema, "yes" if one.enabled else "no") for one in found
     ]
     answer(table(("source", "collector", "site", "interaction database", "enabled"), rows_of_text))
+
+
+def run_until_told(process: Collector) -> None:
+    """Run a collector until Ctrl-C or SIGTERM; the signal is only noted where it strikes, since that may be anywhere.
+
+    Raises:
+        MartError: whatever ended the collector before.
+    """
+    told: list[int] = []
+    earlier = {number: signal.signal(number, lambda n, _: told.append(n)) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with ThreadPoolExecutor(1, "collector") as thread:
+            running = thread.submit(process.run)
+            while not wait([running], timeout=LOOK_S).done:
+                if told:
+                    process.stop()
+            running.result()
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 def _config(home: Home, found: CollectorSettings) -> CollectorConfig:

@@ -6,7 +6,7 @@ leaves the interpreter to the others while it works in C or waits.
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ T = TypeVar("T")
 DEPTH = 4
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     """Yield the items, which are made in another thread; what is raised there is raised here, at its place.
 
     >>> list(ahead(range(3)))

@@ -140,3 +140,14 @@ def test_without_a_reader_the_list_ends_quietly(twinmart: Run, home_path: Path) 
     command = f"({sys.executable} -m twinmart --home {home_path} visits --csv; echo $? >&2) | true"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("", "0\n")
+
+
+def test_status_tells_how_far_each_source_is(twinmart: Run) -> None:
+    twinmart("init", "--sites", "1")
+    fill(twinmart)
+    (before,) = json.loads(twinmart("status", "--json").out)["sources"]
+    assert (before["name"], before["events_in_24_h"], before["last_event_at"]) == ("bristol", 0, None)
+    twinmart("etl")
+    (after,) = json.loads(twinmart("status", "--json").out)["sources"]
+    assert (after["events_in_24_h"], after["open_gaps"]) == (2596, 0)
+    assert re.search(r"\n  source +events in 24 h +last event +open gaps\n  bristol +2,596 ", twinmart("status").out)

@@ -1,5 +1,6 @@
 """The commands for the sites of this machine: init, up, down, status, dsn."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,7 +9,11 @@ import typer
 
 from twinmart import errors
 from twinmart.cli.context import answer, answer_json, home_of, table, tell_of_site
+from twinmart.config.topology import active_site
+from twinmart.db.connect import session
 from twinmart.db.migrate import known_migrations
+from twinmart.report.sources import SourceState, source_states
+from twinmart.site.home import Home
 from twinmart.site.mart import OWNER, READER
 from twinmart.site.status import SiteStatus, look
 
@@ -70,15 +75,18 @@ def status(
     home = home_of(ctx)
     now = datetime.now(UTC)
     found = [look(site) for site in home.require_sites()]
+    sources = _sources(home, found)
     verdict, why = _verdict(found)
     if as_json:
-        answer_json(
-            verdict=verdict, at=now.isoformat(timespec="seconds"), home=home.path, sites=[_data(s) for s in found]
-        )
+        at, known = now.isoformat(timespec="seconds"), [asdict(source) for source in sources]
+        answer_json(verdict=verdict, at=at, home=home.path, sites=[_data(site) for site in found], sources=known)
         return
     answer(f"twinmart  {_sites(len(found))} in {home.path}    {now:%-d %b %Y  %H:%M:%S} UTC")
     answer(f"{verdict.upper():<10}{why}\n")
     answer(table(("site", "is", "server", "mart", "where"), [_row(site) for site in found]))
+    if sources:
+        head = ("source", "events in 24 h", "last event", "open gaps")
+        answer("\n" + table(head, [_source_row(source, now) for source in sources]))
     reasons = [(site.number, site.reason) for site in found if site.reason is not None]
     if reasons:
         answer("".join(f"\n  site {number}: {reason.message}" for number, reason in reasons))
@@ -118,6 +126,39 @@ def _row(site: SiteStatus) -> tuple[object, ...]:
     server = f"PostgreSQL {site.server_version}" if site.server_version else "—"
     mart = f"v{site.schema_version}" if site.schema_version is not None else "—"
     return site.number, f"{SIGNS[site.state]} {site.state}", server, mart, site.place
+
+
+def _sources(home: Home, found: list[SiteStatus]) -> list[SourceState]:
+    """Return the sources as the mart of the active site knows them; none while that site is not ready."""
+    ready = {site.number: home.site(site.number).dsn() for site in found if site.state == "ready"}
+    # What goes wrong since we looked is told by the next look.
+    with suppress(errors.MartError):
+        active = active_site(ready)
+        if active in ready:
+            with session(ready[active], application_name="twinmart status", statement_timeout_s=5) as mart:
+                return source_states(mart)
+    return []
+
+
+def _source_row(source: SourceState, now: datetime) -> tuple[object, ...]:
+    last = "—"
+    if source.last_event_at is not None:
+        ago_s = (now - source.last_event_at).total_seconds()
+        # A switch's clock may be ahead of ours.
+        last = f"{source.last_event_at:%-d %b %H:%M:%S} UTC" + (f" ({_span(ago_s)} ago)" if ago_s >= 0 else "")
+    return source.name, f"{source.events_in_24_h:>14,}", last, source.open_gaps or "none"
+
+
+def _span(seconds: float) -> str:
+    """Return a span in the words that its length asks for.
+
+    >>> _span(2.4), _span(400), _span(9000), _span(200_000)
+    ('2 s', '6 min', '2 h', '2 days')
+    """
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _data(site: SiteStatus) -> dict[str, object]:

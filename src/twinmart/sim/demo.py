@@ -32,6 +32,7 @@ LOAD, OTHER = 1, 2
 
 # How long the figures may take to become right when the recordings have ended.
 SETTLE_S = 30.0
+CATCH_UP_S = 5.0
 LOOK_EVERY_S = 0.25
 SAY_EVERY_S = 5.0
 START_S = 30.0
@@ -79,6 +80,8 @@ def run(settings: Settings, *, folder: Path | None, speed: float, keep: bool, sa
             with session(home.site(LOAD).dsn(), application_name="twinmart demo", autocommit=True) as mart:
                 return _play(home, mart, troupe, switches, speed, say)
         finally:
+            # First who listens, so that nobody notes that the switches are gone.
+            troupe.stop(but=switches.values())
             troupe.stop()
             _stop_sites(home)
 
@@ -157,14 +160,24 @@ def _progress(result: Result, true: list[Sample]) -> str:
 
 
 def _counted(home: Home, mart: Connection, name: str, twins: list[Collector]) -> str:
-    """Say how many events of a source each collector has written, and how many the mart took."""
-    parts = []
-    for twin in twins:
-        with session(home.site(twin.site).dsn(), application_name="twinmart demo") as idb:
-            count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(twin.idb_schema, "event"))
-            parts.append(f"{idb.execute(count).fetchone()[0]:,} at site {twin.site}")  # type: ignore[index]
-    taken = mart.execute("SELECT count(*) FROM gidb.event WHERE source_key = %s", (twins[0].source_key,)).fetchone()
-    return f"events of {name}: {', '.join(parts)}, {taken[0] if taken else 0:,} in the mart"
+    """Say how many events of a source each collector has written, and how many the mart took when it had read them."""
+    deadline = time.monotonic() + CATCH_UP_S
+    while True:
+        written = [(_events(home, twin), twin.site) for twin in twins]
+        row = mart.execute("SELECT count(*) FROM gidb.event WHERE source_key = %s", (twins[0].source_key,)).fetchone()
+        taken = int(row[0]) if row else 0
+        if taken >= max(written)[0] or time.monotonic() > deadline:
+            break
+        time.sleep(LOOK_EVERY_S)
+    parts = ", ".join(f"{count:,} at site {site}" for count, site in written)
+    return f"events of {name}: {parts}, {taken:,} in the mart"
+
+
+def _events(home: Home, collector: Collector) -> int:
+    with session(home.site(collector.site).dsn(), application_name="twinmart demo") as idb:
+        table = sql.Identifier(collector.idb_schema, "event")
+        row = idb.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
+        return int(row[0]) if row else 0
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ for pause in 0.1 0.2 0.5 1 2; do rm -rf "$2" 2>/dev/null && break; sleep "$pause
 PATIENCE_S = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Player:
     """One process: its name, and the file with what it printed."""
 
@@ -120,16 +121,17 @@ class Troupe:
             if player.process.poll() is not None:
                 raise player.ended()
 
-    def stop(self) -> None:
-        """Ask the processes to stop, latest first, and end those that do not."""
-        for player in reversed(self._players):
+    def stop(self, but: Collection[Player] = ()) -> None:
+        """Ask the processes to stop, some of them excepted, and end those that do not."""
+        stopping = [player for player in self._players if player not in but]
+        for player in stopping:
             with suppress(ProcessLookupError):
                 player.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE_S
-        for player in self._players:
+        for player in stopping:
             try:
                 player.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 player.process.kill()
                 player.process.wait()
-        self._players.clear()
+        self._players = [player for player in self._players if player in but]

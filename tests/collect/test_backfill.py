@@ -8,6 +8,7 @@ import pytest
 
 from tests.collect.messages import SECOND, message, stream
 from tests.support import Mart
+from twinmart.collect import records
 from twinmart.collect.backfill import CHUNK, backfill_file
 from twinmart.db.connect import Connection
 from twinmart.errors import NoRecording, RecordingCutOff, SourceMisconfigured
@@ -105,6 +106,16 @@ def test_noise_between_messages_is_kept_aside_and_the_rest_loaded(connection: Co
     assert loaded.new_events == count(connection, "event") == 3000
     assert loaded.kept_aside == {"not-a-message": 2, "too-long": 1, "missing-key: Uniqueid": 1, "cut-off": 1}
     assert count(connection, "bad_message") == 5
+
+
+def test_a_stream_of_noise_does_not_fill_the_database(
+    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_KEPT_ASIDE", 7)
+    path = tmp_path / "ami.raw"
+    path.write_bytes(stream(message("Hold", **CALLER), *[b"noise"] * 20))
+    assert backfill_file(connection, SCHEMA, "pbx", path).kept_aside == {"not-a-message": 20}
+    assert count(connection, "bad_message") == 7
 
 
 def test_two_sources_keep_to_themselves(connection: Connection) -> None:

@@ -263,6 +263,22 @@ def test_a_switch_whose_events_cannot_be_used_is_refused_with_what_to_do(
         assert word in str(error["hint"])
 
 
+def test_a_switch_that_stops_stamping_its_events_is_refused_too(
+    mart: Mart, connection: Connection, tmp_path: Path
+) -> None:
+    with obedient() as switch:
+        with running(impatient(config(mart, tmp_path, switch.port), refused_retry_s=30)) as (collector,):
+            eventually(lambda: collector.status.source.state == "connected")
+            switch.say(message("Hold", **CALLER), message("Unhold", None, **CALLER))
+            eventually(lambda: collector.status.source.kept_aside == 1)
+            switch.say(*[message("Unhold", None, **CALLER)] * 100)
+            eventually(lambda: collector.status.source.state == "waiting")
+            error = collector.status.source.error
+        assert error is not None
+        assert "timestampevents" in str(error["hint"])
+        assert len(rows(connection, "idb_pbx_a", "bad_message")) == 1
+
+
 def test_what_is_missing_at_the_switch_is_warned_of_and_collecting_goes_on(
     mart: Mart, connection: Connection, tmp_path: Path
 ) -> None:

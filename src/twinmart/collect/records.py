@@ -14,6 +14,8 @@ from uuid import UUID, uuid5
 from twinmart.collect.asterisk.translate import BadMessage, Batch
 from twinmart.collect.rows import copy_lines
 
+MOST_KEPT_ASIDE = 10_000
+
 
 class Tag(IntEnum):
     """What a record holds. The numbers stand in spools and are never given another meaning."""
@@ -45,7 +47,10 @@ class Record(NamedTuple):
 
 
 class SessionRecords:
-    """Makes the records of one session; messages kept aside are numbered, so that each is one for ever."""
+    """Makes the records of one session; messages kept aside are numbered, so that each is one for ever.
+
+    Beyond ``MOST_KEPT_ASIDE`` they are only counted: a switch gone mad must not fill the database.
+    """
 
     def __init__(self, session_key: UUID) -> None:
         self.session_key = session_key
@@ -55,7 +60,8 @@ class SessionRecords:
     def of_batch(self, batch: Batch, received_at: datetime | None = None) -> list[Record]:
         """Return what a batch of translated messages came to, as records."""
         at = received_at or datetime.now(UTC)
-        records = [self._aside(bad, at) for bad in batch.bad]
+        records = [self._aside(bad, at) for bad in batch.bad[: max(0, MOST_KEPT_ASIDE - self.kept_aside)]]
+        self.kept_aside += len(batch.bad) - len(records)
         if batch.events:
             records.append(Record(Tag.EVENTS, copy_lines(batch.events, self._text, at)))
         return records

@@ -63,15 +63,15 @@ class Checks:
         self._look_for_missing_classes(translator.dropped)
 
     def _look_at_times(self, batch: Batch, translator: Translator) -> None:
-        if translator.timed:
-            return
-        if translator.untimed:
+        # One of the first events tells all; later on, one alone may be an accident.
+        enough = ENOUGH if translator.timed else 1
+        if translator.untimed >= enough:
             raise SourceMisconfigured(
                 f'the events of source "{self._source}" carry no time stamps',
                 hint="Set timestampevents = yes in manager.conf there, and reload it with: manager reload.",
             )
         told_clock = any("Ping" in answer and answer.get("Timestamp") for answer in batch.answers)
-        if translator.impossible or (told_clock and translator.clock_us is None):
+        if translator.impossible >= enough or (told_clock and translator.clock_us is None):
             raise SourceMisconfigured(
                 f'the clock of source "{self._source}" cannot be right',
                 detail="its time stamps lie before the year 2000 or more than a day ahead of this machine's clock",

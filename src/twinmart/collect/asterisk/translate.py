@@ -69,8 +69,9 @@ class Translator:
     """Translates the messages of one session, in their order; ``source`` is part of every event's identity.
 
     ``clock_us`` is the latest time that the switch told, ``first_clock_us`` the first; None before it told any.
-    ``timed``, ``untimed`` and ``impossible`` count the events with a time of their own, without, and with one that
-    cannot be true: a switch that was not told to stamp its events, or of the year 1970, sends none that can be used.
+    ``timed`` counts the events with a time of their own; ``untimed`` and ``impossible`` those since the last of them
+    that had none, or one that cannot be true: a switch that was not told to stamp its events, or whose clock stands
+    at 1970, sends none that can be used.
 
     ``asked_for_all`` is the beginning of the action ids of lists that were asked for without a filter; without it, as
     with a recording, that is told from the lists themselves.
@@ -153,6 +154,7 @@ class Translator:
                     batch.keep_aside(Fault.NO_TIME, message)
                 return
             self.timed += 1
+            self.untimed = self.impossible = 0
             self._unread = b""
             self._advance(at_us, batch)
             self._put(rule, fields, at_us, event_id(self._source, at_us, message), batch)

@@ -3,23 +3,29 @@
 -- reads   call_event (temporary), gidb.switch_boot, gidb.event, gidb.channel_link, gidb.alias
 -- writes  nothing
 -- rule    a channel without an end of its own ended with the switch, at the last instant the switch was heard of; or, if a later
---         list of the switch's channels does not name it, when it was heard of last itself; both ends are abnormal
+--         list of the switch's channels does not name it, when it was heard of last itself; both ends are abnormal. What the switch
+--         answers when asked counts only where it has not told by itself
 WITH told AS (
     SELECT
         source_key,
         root_id,
         channel_id,
-        min(at) AS first_at,
+        coalesce(min(at) FILTER (WHERE kind NOT IN ('channel_seen', 'queue_caller_seen')), min(at)) AS first_at,
         coalesce(max(at) FILTER (WHERE kind NOT IN ('channel_seen', 'queue_caller_seen')), max(at)) AS last_at,
-        min(at) FILTER (WHERE kind IN ('channel_start', 'channel_seen')) AS start_at,
+        coalesce(min(at) FILTER (WHERE kind = 'channel_start'), min(at) FILTER (WHERE kind = 'channel_seen')) AS start_at,
         min(at) FILTER (WHERE kind = 'channel_up' OR (kind IN ('channel_start', 'channel_seen') AND value = 'Up')) AS up_at,
         min(at) FILTER (WHERE kind = 'channel_end') AS end_at,
         min(value) FILTER (WHERE kind = 'channel_end') AS end_cause,
         min(channel) FILTER (WHERE kind IN ('channel_start', 'channel_seen', 'channel_up', 'channel_end')) AS channel_name,
         coalesce(
-            min(number) FILTER (WHERE kind IN ('channel_start', 'channel_seen')), min(number) FILTER (WHERE kind = 'queue_enter')
+            min(number) FILTER (WHERE kind = 'channel_start'),
+            min(number) FILTER (WHERE kind = 'channel_seen'),
+            min(number) FILTER (WHERE kind = 'queue_enter')
         ) AS number,
-        min(target) FILTER (WHERE kind IN ('channel_start', 'channel_seen')) AS target,
+        CASE
+            WHEN bool_or(kind = 'channel_start') THEN min(target) FILTER (WHERE kind = 'channel_start')
+            ELSE min(target) FILTER (WHERE kind = 'channel_seen')
+        END AS target,
         min(value) FILTER (WHERE kind = 'channel_start') AS start_state
     FROM call_event
     GROUP BY source_key, root_id, channel_id

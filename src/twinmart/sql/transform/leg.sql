@@ -2,9 +2,10 @@
 -- grain   attempt, or the queue or number in which the interaction ended without one
 -- reads   attempt (temporary), channel (temporary), visit (temporary), transfer (temporary), gidb.alias, cfg.source
 -- writes  nothing
--- rule    talk ends when the resource's own phone leaves. A call that an agent places while another is up is a consultation; so is what
---         it reaches, until the transfer is completed. An interaction whose caller was lost in a queue, or before one, ends with that
---         queue, or with the number dialled, as the last resource
+-- rule    talk ends when the resource's own phone leaves; who ended it is what the queue says, if it says so then, which it cannot of a
+--         consultation that became a transfer. A call that an agent places while another is up is a consultation; so is what it reaches,
+--         until the transfer is completed. An interaction whose caller was lost in a queue, or before one, ends with that queue, or with
+--         the number dialled, as the last resource
 WITH named AS (
     SELECT
         attempt.*,
@@ -56,7 +57,11 @@ SELECT
     CASE WHEN named.phone_end_at < named.answered_at THEN NULL ELSE named.answered_at END AS answered_at,
     CASE WHEN named.phone_end_at IS NOT NULL THEN greatest(named.phone_end_at, named.start_at) END AS end_at,
     named.refused_at,
-    named.completed_by,
+    CASE
+        WHEN consult.at IS NULL
+            AND named.completed_at BETWEEN named.phone_end_at - interval '1 second' AND named.phone_end_at + interval '1 second'
+            THEN named.completed_by
+    END AS completed_by,
     named.end_cause,
     named.is_abnormal,
     named.caller_end_at,

@@ -83,6 +83,11 @@ def _wrong_setting(error: ValidationError) -> WrongSetting:
     )
 
 
+def without_sites() -> dict[str, str]:
+    """Return the environment for a process that must know nothing of the user's own sites."""
+    return {name: value for name, value in os.environ.items() if not _SITE_DSN.fullmatch(name)}
+
+
 def read_secret(reference: str | None) -> str:
     """Return the password that a reference names: ``env:NAME`` or ``file:/path``; none is the empty one.
 

@@ -5,7 +5,6 @@ servers below the folder, and the folder itself. The processes are a group of th
 of the terminal: we end them, in our order.
 """
 
-import os
 import re
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from twinmart.errors import StepFailed
+from twinmart.settings import without_sites
 
 # Told the process group, the folder, and whether to remove it.
 _CARETAKER = """
@@ -97,14 +97,13 @@ class Troupe:
         output = logs / f"{name}.log"
         command = [sys.executable, "-m", "twinmart", "--home", str(self._folder), *words]
         # Nothing of the user's own sites may reach these processes.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("TWINMART_SITE")}
         with output.open("wb") as file:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=without_sites(),
                 process_group=self._anchor.pid,
             )
         player = Player(name, process, output)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths.table import pytest_terminal_summary  # noqa: F401
 from tests.support import Mart, MartServer, running_server, scratch_folder
 from twinmart.errors import NoPostgres
 from twinmart.site.programs import find_programs

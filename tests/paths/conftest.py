@@ -6,6 +6,7 @@ import pytest
 
 from tests.paths.fingerprint import Fingerprint
 from tests.paths.sample import Sample
+from tests.paths.table import Tell, told_by
 from tests.paths.walk import ground, one_batch, prepare
 from tests.support import MartServer
 
@@ -29,6 +30,12 @@ def at_once(walks: MartServer) -> Callable[[Sample], Fingerprint]:
         return known[sample]
 
     return found
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Tells the closing table that something was done so many times more."""
+    return told_by(record_property)
 
 
 @pytest.fixture

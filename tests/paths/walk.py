@@ -119,6 +119,14 @@ class Ground:
             record = Record(Tag.EVENTS, copy_lines(events, SESSION, datetime.now(UTC)))
             Idb.open(self._idbs[twin], self.collectors[twin].idb_schema).write([record])
 
+    def is_quiet(self) -> bool:
+        """Whether no loader's session is left; that of one that was killed ends with the statement it was at."""
+        left = self.mart.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE application_name LIKE 'twinmart %' AND datname = current_database())"
+        )
+        return left.fetchone() == (False,)
+
     def _connection(self, site: int) -> Connection:
         return self._opened.enter_context(connect(self.dsns[site], application_name="paths", autocommit=True))
 

@@ -38,10 +38,10 @@ class Switch:
         self.said.append(Event(identity, at, kind, detail=text, **fields))
 
     def member(
-        self, second: float, phone: str, queue: str = "sales", kind: Kind = Kind.MEMBER_ADD, **more: str
+        self, second: float, phone: str, queue: str = "sales", kind: Kind = Kind.MEMBER_ADD, **more: Any
     ) -> None:
         """A phone begins to serve a queue, or something else happens to its membership."""
-        fields = {
+        fields: dict[str, Any] = {
             "queue": queue,
             "member": phone,
             "channel": phone,
@@ -49,7 +49,7 @@ class Switch:
             "value": "0",
             **more,
         }
-        self.say(second, kind, detail=None, **fields)
+        self.say(second, kind, **fields)
 
     def call(self, second: float, channel: str, device: str, *, linked: str | None = None, number: str = "555") -> None:
         """A device begins a call by itself."""

@@ -226,3 +226,12 @@ def test_a_call_that_cannot_be_stored_is_put_aside_alone_and_tried_again_with_it
     switch.hear()
     assert "c5" in switch.parts()
     assert switch.rows("SELECT FROM ctl.transform_discard") == []
+
+
+@pytest.mark.parametrize("login", [0, -5, 10**17, 3_000_000_000])
+def test_a_login_time_that_cannot_be_is_not_believed(switch: Switch, login: int) -> None:
+    switch.member(0, "PJSIP/101", kind=Kind.MEMBER_STATUS, detail={"login": login})
+    switch.hear()
+
+    sessions = switch.rows("SELECT start_at FROM mart.sm_res_session_fact")
+    assert [row["start_at"] for row in sessions] == [DAWN]

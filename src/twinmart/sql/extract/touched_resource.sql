@@ -7,7 +7,7 @@
 INSERT INTO gidb.touched_resource AS known (resource_key, from_at, batch)
 SELECT
     alias.resource_key,
-    min(greatest(past.at, least(told.first_at - interval '2 seconds', to_timestamp(later.login)))),
+    min(greatest(past.at, least(told.first_at - interval '2 seconds', to_timestamp(least(later.login, 4102444800))))),
     %(batch)s::bigint
 FROM (
     SELECT source_key, member, queue, gidb.device(member) AS name, min(at) AS first_at

@@ -114,7 +114,7 @@ timed AS (
         *,
         CASE
             WHEN is_member AND NOT was_member AND kind <> 'member_add' AND login > 0
-                THEN least(at, greatest(to_timestamp(login), lag(at) OVER course))
+                THEN least(at, greatest(to_timestamp(least(login, 4102444800)), lag(at) OVER course))
             ELSE at
         END AS start_at,
         is_member = lag(is_member) OVER course

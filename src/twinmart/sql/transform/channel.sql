@@ -10,10 +10,16 @@ WITH told AS (
         source_key,
         root_id,
         channel_id,
-        coalesce(min(at) FILTER (WHERE kind NOT IN ('channel_seen', 'queue_caller_seen')), min(at)) AS first_at,
+        CASE
+            WHEN bool_or(kind = 'channel_start') THEN min(at) FILTER (WHERE kind NOT IN ('channel_seen', 'queue_caller_seen'))
+            ELSE min(at)
+        END AS first_at,
         coalesce(max(at) FILTER (WHERE kind NOT IN ('channel_seen', 'queue_caller_seen')), max(at)) AS last_at,
         coalesce(min(at) FILTER (WHERE kind = 'channel_start'), min(at) FILTER (WHERE kind = 'channel_seen')) AS start_at,
-        min(at) FILTER (WHERE kind = 'channel_up' OR (kind IN ('channel_start', 'channel_seen') AND value = 'Up')) AS up_at,
+        coalesce(
+            min(at) FILTER (WHERE kind = 'channel_up' OR (kind = 'channel_start' AND value = 'Up')),
+            min(at) FILTER (WHERE kind = 'channel_seen' AND value = 'Up')
+        ) AS up_at,
         min(at) FILTER (WHERE kind = 'channel_end') AS end_at,
         min(value) FILTER (WHERE kind = 'channel_end') AS end_cause,
         min(channel) FILTER (WHERE kind IN ('channel_start', 'channel_seen', 'channel_up', 'channel_end')) AS channel_name,

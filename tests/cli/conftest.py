@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from twinmart.cli.main import exit_code
 from twinmart.settings import Settings
@@ -63,6 +64,8 @@ def twinmart(home_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
         return Result(code, *(masked(text.replace(str(home_path), "HOME")) for text in printed))
 
     yield run
+    # The tests that follow in this process shall not log as a command does.
+    structlog.reset_defaults()
     for site in Home(Settings(home=home_path)).sites:
         if site.server is not None:
             site.server.stop("immediate")

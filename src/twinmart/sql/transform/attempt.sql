@@ -1,12 +1,13 @@
 -- Phones that were rung, and calls that agents placed themselves: what becomes the interaction resources.
 -- grain   attempt
--- reads   call_event (temporary), queue_event (temporary), channel (temporary), gidb.channel_link
+-- reads   call_event (temporary), queue_event (temporary), channel (temporary), gidb.channel_link, gidb.alias
 -- writes  nothing
 -- rule    a queue rings a member; a member behind Local channels is the phone that these dial until the member answers, or the Local
 --         channel itself where there is none (a robot, an agent of a pool); any other number dialled is an attempt of its own; a
 --         channel that an agent's phone began itself is a call placed. A member's channel is rung for one caller, whatever channel the
 --         end of their call is told of: after a transfer that is not the caller's any more. A channel that was there before we
---         listened and is not the first of its call was called by that one, or by a queue, if one tells of the end
+--         listened and is not the first of its call was called by that one, or by a queue, if one tells of the end; a Local channel
+--         whose phone has left is nobody's any more
 WITH RECURSIVE offer AS (
     SELECT
         source_key,
@@ -89,6 +90,15 @@ completed AS (
         ON phone.source_key = member.source_key AND phone.root_id = member.root_id AND phone.agent_key = member.agent_key
         AND member.is_local AND NOT phone.is_local
     WHERE told.kind = 'agent_complete'
+      AND (
+          NOT member.is_local
+          OR phone.channel_id IS NOT NULL
+          OR EXISTS (
+              SELECT
+              FROM gidb.alias
+              WHERE alias.resource_key = member.agent_key AND (alias.name LIKE 'Agent:%%' OR alias.root LIKE 'Local/%%')
+          )
+      )
     ORDER BY told.source_key, member.channel_id, told.at, phone.start_at DESC, phone.channel_id
 )
 SELECT
@@ -138,3 +148,10 @@ SELECT
 FROM unheard
 WHERE NOT unheard.is_local
   AND NOT EXISTS (SELECT FROM completed WHERE completed.source_key = unheard.source_key AND completed.phone_id = unheard.channel_id)
+  AND NOT EXISTS (
+      SELECT
+      FROM offer
+      JOIN channel AS half ON half.source_key = offer.source_key AND half.channel_id = offer.dialled_id AND half.is_local
+      WHERE half.source_key = unheard.source_key AND half.root_id = unheard.root_id AND half.agent_key = unheard.agent_key
+        AND half.start_state IS NULL
+  )

@@ -6,7 +6,12 @@
 INSERT INTO consult_candidate
 SELECT DISTINCT placed.source_key, placed.channel_id, placed.linked_id, placed.device, placed.started_at
 FROM (
-    SELECT event.source_key, gidb.device(event.channel) AS device, min(event.at) AS from_at, max(event.at) + interval '4 hours' AS until_at
+    SELECT
+        event.source_key,
+        gidb.device(event.channel) AS device,
+        min(CASE WHEN event.kind = 'channel_seen'
+            THEN event.at - make_interval(secs => coalesce((event.detail ->> 'duration_s')::integer, 0)) ELSE event.at END) AS from_at,
+        max(event.at) + interval '4 hours' AS until_at
     FROM new_event AS event
     WHERE event.kind IN ('channel_start', 'channel_up', 'channel_seen', 'channel_end', 'hold_start', 'hold_end')
       AND event.channel NOT LIKE 'Local/%%'

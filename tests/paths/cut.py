@@ -21,6 +21,7 @@ from twinmart.collect.backfill import recorded_chunks
 from twinmart.model.events import Event, Kind
 
 RARE = {
+    Kind.CHANNEL_SEEN: 0,
     Kind.TRANSFER_ATTENDED: 1,
     Kind.AGENT_LOGIN: 1,
     Kind.AGENT_DUMP: 1,

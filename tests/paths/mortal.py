@@ -8,13 +8,16 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
+from threading import Event
 from typing import Any, Literal
 
 import psycopg
 
+from twinmart.errors import MartError
 from twinmart.etl.cycle import Etl
+from twinmart.etl.loop import follow
 
 # Before a word is said, with the word on its way and no answer yet, and with the answer unread.
 Moment = Literal["before", "during", "after"]
@@ -34,6 +37,20 @@ def load(dsns: Mapping[int, str], word: int | None = None, moment: Moment = "bef
         _die_at(word, moment)
     with Etl(1, dsns) as etl:
         etl.cycle()
+
+
+def follow_on(dsns: Mapping[int, str]) -> None:
+    """Load as long as we live, whatever dies around us."""
+    while True:
+        with suppress(MartError):
+            follow(1, dsns, Event())
+
+
+def follower(dsns: Mapping[int, str]) -> BaseProcess:
+    """Start a loader that goes on until it is killed."""
+    process = _processes.Process(target=follow_on, args=(dict(dsns),), daemon=True)
+    process.start()
+    return process
 
 
 @contextmanager

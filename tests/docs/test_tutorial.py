@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -84,19 +85,66 @@ def is_shown(shown: str, line: str, command: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, parts)), masked(line, command)) is not None
 
 
+class Shell:
+    """A shell that a reader types into; what it prints of each command is read before the next one."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._process = subprocess.Popen(
+            ["/bin/bash"],
+            cwd=ROOT,
+            env=environment(scratch),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, command: str) -> list[str]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{command}\necho '<end>'\n")
+        self._process.stdin.flush()
+        lines: list[str] = []
+        while (line := self._process.stdout.readline()) != "<end>\n":
+            assert line, f"the shell ended in {command}"
+            lines.append(line.rstrip("\n"))
+        return lines
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        assert self._process.wait(timeout=30) == 0
+
+
+def missing(step: Step, printed: list[str]) -> str | None:
+    """Return the first line that the page shows and the command did not print, in this order."""
+    lines = iter(printed)
+    for shown in step.shown:
+        if shown.strip() != "…" and not any(is_shown(shown, line, step.command) for line in lines):
+            return shown
+    return None
+
+
 def test_the_tutorial_shows_what_happens(scratch: Path) -> None:
     told = steps("docs/tutorial.md")
     assert len(told) > 20
-    script = "".join(f"{step.command}\necho '<next>'\n" for step in told) + "true\n"
-    script = script.replace("5038", str(free_port())).replace("/tmp/twinmart-tutorial", f"{scratch}/tutorial")
-    outputs = run(script, scratch).split("<next>\n")
-    for step, output in zip(told, outputs[:-1], strict=True):
-        lines = iter(output.splitlines())
-        for shown in step.shown:
-            if shown.strip() != "…":
-                assert any(is_shown(shown, line, step.command) for line in lines), (
-                    f"{step.command}\nshows no {shown!r} but\n{output}"
-                )
+    port = str(free_port())
+    shell = Shell(scratch)
+    was_waited = False
+    for step in told:
+        command = step.command.replace("5038", port).replace("/tmp/twinmart-tutorial", f"{scratch}/tutorial")
+        if command.startswith("sleep "):
+            was_waited = True
+            continue
+        # How long a reader should wait depends on the machine; here it is waited for what should be seen.
+        deadline = time.monotonic() + (90 if was_waited else 0)
+        while (line := missing(step, printed := shell.run(command))) is not None:
+            assert time.monotonic() < deadline, "\n".join([f"{command}\nshows no {line!r} but", *printed])
+            time.sleep(0.5)
+        was_waited = was_waited and not step.shown
+    shell.close()
 
 
 def test_the_first_tour_of_the_readme_runs(scratch: Path) -> None:

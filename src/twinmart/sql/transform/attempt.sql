@@ -110,7 +110,7 @@ SELECT
     offer.queue,
     offer.member,
     NULL AS target,
-    coalesce(offer.offered_at, offer.answered_at, offer.refused_at) AS start_at,
+    least(offer.offered_at, offer.answered_at, offer.refused_at) AS start_at,
     CASE WHEN coalesce(phone.rank, 1) = 1 THEN offer.answered_at END AS answered_at,
     offer.refused_at,
     offer.completed_at,

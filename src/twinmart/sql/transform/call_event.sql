@@ -2,7 +2,8 @@
 -- grain   event
 -- reads   working_channel (temporary), gidb.event
 -- writes  nothing
--- rule    an event belongs to the interaction of the channel that it is about
+-- rule    an event belongs to the interaction of the channel that it is about; a second channel counts only if it belongs there too,
+--         so that what an interaction comes to never depends on which others are computed with it
 SELECT
     event.source_key,
     channel.root_id,
@@ -10,7 +11,7 @@ SELECT
     event.at,
     event.event_id,
     event.kind,
-    event.other_id,
+    other.channel_id AS other_id,
     event.bridge_id,
     event.channel,
     event.queue,
@@ -21,3 +22,5 @@ SELECT
     event.detail
 FROM working_channel AS channel
 JOIN gidb.event USING (source_key, channel_id)
+LEFT JOIN working_channel AS other
+    ON other.source_key = event.source_key AND other.channel_id = event.other_id AND other.root_id = channel.root_id

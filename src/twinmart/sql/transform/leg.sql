@@ -23,7 +23,8 @@ WITH named AS (
     FROM attempt
     JOIN channel AS phone ON phone.source_key = attempt.source_key AND phone.channel_id = attempt.phone_id
     JOIN cfg.source AS source ON source.source_key = attempt.source_key
-    LEFT JOIN channel AS caller ON caller.source_key = attempt.source_key AND caller.channel_id = attempt.caller_id
+    LEFT JOIN channel AS caller
+        ON caller.source_key = attempt.source_key AND caller.channel_id = attempt.caller_id AND caller.root_id = phone.root_id
     LEFT JOIN gidb.alias AS member ON member.source_key = attempt.source_key AND member.name = gidb.device(attempt.member)
 )
 SELECT
@@ -54,7 +55,9 @@ SELECT
     coalesce(gidb.device(named.member), named.device, '') AS natural_name,
     coalesce(substring(named.target FROM '/([^@/]+)@'), named.target) AS target_address,
     named.start_at,
-    CASE WHEN named.phone_end_at < named.answered_at THEN NULL ELSE named.answered_at END AS answered_at,
+    CASE
+        WHEN coalesce(named.phone_end_at >= named.answered_at, named.answered_at IS NOT NULL) THEN greatest(named.answered_at, named.start_at)
+    END AS answered_at,
     CASE WHEN named.phone_end_at IS NOT NULL THEN greatest(named.phone_end_at, named.start_at) END AS end_at,
     named.refused_at,
     CASE
@@ -80,6 +83,7 @@ LEFT JOIN (
 LEFT JOIN visit
     ON visit.source_key = named.source_key
     AND visit.channel_id = named.caller_id
+    AND visit.root_id = named.root_id
     AND named.origin = 'queue'
     AND visit.start_at <= named.start_at
     AND named.start_at < coalesce(visit.next_start_at, 'infinity')

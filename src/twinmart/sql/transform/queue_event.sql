@@ -31,14 +31,16 @@ FROM (
 LEFT JOIN (
     SELECT
         source_key,
+        root_id,
         detail ->> 'transferee' AS channel_id,
         other_id AS taken_id,
         at AS from_at,
-        lead(at, 1, 'infinity') OVER (PARTITION BY source_key, detail ->> 'transferee' ORDER BY at, event_id) AS until_at
+        lead(at, 1, 'infinity') OVER (PARTITION BY source_key, root_id, detail ->> 'transferee' ORDER BY at, event_id) AS until_at
     FROM call_event
     WHERE kind = 'transfer_attended' AND value = 'Success' AND target = 'App' AND detail ->> 'app' = 'Queue'
 ) AS place
     ON place.source_key = event.source_key
+    AND place.root_id = event.root_id
     AND place.channel_id = event.channel_id
     AND event.at >= place.from_at
     AND event.at < place.until_at

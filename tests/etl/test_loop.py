@@ -17,7 +17,7 @@ from twinmart.collect.pauses import Pauses
 from twinmart.config.sources import ensure_collector, ensure_source
 from twinmart.config.topology import active_site
 from twinmart.db.connect import connect
-from twinmart.errors import LockHeld, MartError, NoConnection, NotReady, SiteFenced, TransactionLost
+from twinmart.errors import LockHeld, MartBehind, MartError, NoConnection, NotReady, SiteFenced, TransactionLost
 from twinmart.etl.cycle import Etl
 from twinmart.etl.loop import MOST_COLLISIONS, catch_up, follow
 from twinmart.sim.samples import sample
@@ -151,6 +151,16 @@ def test_a_second_loader_is_told_who_works(mart: Mart) -> None:
             with pytest.raises(LockHeld) as raised:
                 load()
             assert "twinmart transform" in (raised.value.detail or "")
+
+
+def test_a_mart_of_another_version_is_left_alone(mart: Mart) -> None:
+    with connect(mart.dsn, application_name="test", autocommit=True) as connection:
+        connection.execute(
+            "DELETE FROM ops.schema_version WHERE version = (SELECT max(version) FROM ops.schema_version)"
+        )
+    for load in (lambda: catch_up(1, {1: mart.dsn}), lambda: follow(1, {1: mart.dsn}, Signal())):
+        with pytest.raises(MartBehind):
+            load()
 
 
 def test_a_follower_whose_site_is_no_longer_active_ends_by_itself(mart: Mart) -> None:

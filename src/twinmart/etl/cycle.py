@@ -17,6 +17,7 @@ import psycopg
 from twinmart import errors
 from twinmart.config.sources import Collector, collectors
 from twinmart.db.connect import advisory_lock, mapped_error, mapped_errors, session
+from twinmart.db.migrate import schema_state
 from twinmart.etl.extract import Extractor, Taken
 from twinmart.etl.gaps import note_gaps
 from twinmart.etl.idbs import Idbs
@@ -93,10 +94,13 @@ class Etl:
         Raises:
             LockHeld: another loader works on this mart.
             SiteFenced: this site is not the active one.
+            NotReady: the mart was not migrated to this program's version; MartNewer: it was by a newer one.
         """
         with ExitStack() as opening:
             dsn = self._dsns[self._site]
             self._mart = opening.enter_context(session(dsn, application_name="twinmart transform", autocommit=True))
+            if (obstacle := schema_state(self._mart).obstacle()) is not None:
+                raise obstacle
             opening.enter_context(advisory_lock(self._mart, LOCK))
             side = opening.enter_context(session(dsn, application_name="twinmart partitions", autocommit=True))
             taking = opening.enter_context(session(dsn, application_name="twinmart extract", autocommit=True))

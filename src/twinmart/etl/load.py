@@ -15,6 +15,7 @@ from twinmart.db.connect import Connection
 # First and last interval of rows, both included.
 KeySpan = tuple[int, int]
 
+KEYS_OF_TIME = ("start_date_time_key", "end_date_time_key")
 AUDIT_COLUMNS = ("create_audit_key", "update_audit_key")
 
 
@@ -32,6 +33,11 @@ class Fact:
     def table(self) -> sql.Identifier:
         """The table in the mart."""
         return sql.Identifier("mart", self.name)
+
+    @property
+    def keys_of_time(self) -> tuple[str, ...]:
+        """The columns that name an interval of the calendar; a membership's end has none."""
+        return ("start_date_time_key",) if self.name == "resource_group_fact_" else KEYS_OF_TIME
 
     @property
     def computed(self) -> sql.Identifier:

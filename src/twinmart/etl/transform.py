@@ -236,14 +236,19 @@ class Transformer:
     def _prepare(self, facts: tuple[Fact, ...]) -> KeySpan | None:
         """Make partitions and calendar for the rows computed; return their first and last interval."""
         days = sql.SQL(" UNION ").join(
-            sql.SQL("SELECT start_date_time_key / {} FROM {}").format(sql.Literal(_DAY_S), fact.computed)
+            sql.SQL("SELECT {} / {}, {} FROM {}").format(
+                sql.Identifier(key), sql.Literal(_DAY_S), sql.Literal(key == "start_date_time_key"), fact.computed
+            )
             for fact in facts
+            for key in fact.keys_of_time
         )
-        new = sorted(day for (day,) in self.mart.execute(days))
+        found = [(day, is_start) for day, is_start in self.mart.execute(days) if day is not None]
+        for day, _ in found:
+            self._extend_calendar(day)
+        new = sorted(day for day, is_start in found if is_start)
         for day in new:
             start = datetime.fromtimestamp(day * _DAY_S, UTC)
             self.partitions.ensure(self.side, start, start + timedelta(days=1))
-            self._extend_calendar(day)
         return (new[0] * _DAY_S, (new[-1] + 1) * _DAY_S - 1) if new else None
 
     def _span(self, query: LiteralString) -> KeySpan | None:

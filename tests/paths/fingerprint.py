@@ -23,7 +23,6 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "mart.resource_history": (),
     "mart.resource_state_reason": (),
     "mart.group_": (),
-    "mart.date_time": (),
     "ctl.transform_discard": ("audit_key", "discarded_at"),
     "ctl.gap": ("noted_at",),
     "gidb.event": ("batch",),
@@ -36,7 +35,21 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "gidb.interaction": (),
 }
 
-Row = dict[str, str]
+# The calendar may reach further than the facts; days without an interval in it would be lost to every report.
+NOT_IN_CALENDAR = """
+    SELECT count(*)
+    FROM (
+        SELECT start_date_time_key, end_date_time_key FROM mart.interaction_fact
+        UNION ALL SELECT start_date_time_key, end_date_time_key FROM mart.interaction_resource_fact
+        UNION ALL SELECT start_date_time_key, end_date_time_key FROM mart.mediation_segment_fact
+        UNION ALL SELECT start_date_time_key, end_date_time_key FROM mart.ixn_resource_state_fact
+        UNION ALL SELECT start_date_time_key, end_date_time_key FROM mart.sm_res_session_fact
+        UNION ALL SELECT start_date_time_key, end_date_time_key FROM mart.sm_res_state_fact
+        UNION ALL SELECT start_date_time_key, end_date_time_key FROM mart.sm_res_state_reason_fact
+    ) AS fact
+    CROSS JOIN unnest(ARRAY[start_date_time_key, end_date_time_key]) AS named (date_time_key)
+    WHERE date_time_key IS NOT NULL AND date_time_key NOT IN (SELECT date_time_key FROM mart.date_time)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,7 @@ class Fingerprint:
     @classmethod
     def of(cls, connection: Connection, tables: Mapping[str, tuple[str, ...]] = TABLES) -> "Fingerprint":
         """Read the tables of a mart; ``tables`` names the columns of each that do not count."""
+        assert connection.execute(NOT_IN_CALENDAR).fetchone() == (0,)
         columns = {table: _columns(connection, table, left_out) for table, left_out in tables.items()}
         return cls(columns, {table: _rows(connection, table, columns[table]) for table in tables})
 

@@ -5,7 +5,7 @@
 -- writes  nothing
 -- rule    logged in while serving any queue; busy from an answer, or from dialling, until the phone leaves; then after-call work while it
 --         lasts or while paused for such a reason; not ready while paused in every queue served; else ready. What is carried over the
---         moment of recomputation is a piece that ends there
+--         moment of recomputation is a piece that ends there. A part that goes on is forgotten after 31 days
 WITH edge AS (
     SELECT resource_key, mart.epoch_ms(start_at) AS at_ms, 1 AS serving, (NOT is_paused)::integer AS open, 0 AS busy, 0 AS wrapping
     FROM member_span
@@ -14,10 +14,26 @@ WITH edge AS (
     UNION ALL
     SELECT resource.resource_key, mart.epoch_ms(greatest(moment.at, resource.from_at)), 0, 0, moment.busy, moment.wrapping
     FROM working_resource AS resource
-    JOIN mart.interaction_resource_fact AS part
-        ON part.resource_key = resource.resource_key
-        AND part.start_at >= resource.from_at - interval '1 day'
-        AND part.start_date_time_key >= mart.date_time_key(resource.from_at) - 87300
+    CROSS JOIN LATERAL (
+        SELECT part.*
+        FROM mart.interaction_resource_fact AS part
+        WHERE part.resource_key = resource.resource_key
+          AND part.start_at >= resource.from_at - interval '1 day'
+          AND part.start_date_time_key >= mart.date_time_key(resource.from_at) - 87300
+        UNION ALL
+        SELECT part.*
+        FROM mart.interaction_resource_fact AS part
+        WHERE part.resource_key = resource.resource_key
+          AND part.start_at < resource.from_at - interval '1 day'
+          AND part.start_at >= resource.from_at - interval '31 days'
+          AND part.start_date_time_key <= mart.date_time_key(resource.from_at) - 85500
+          AND part.start_date_time_key >= mart.date_time_key(resource.from_at) - 2679300
+          AND (
+              part.total_duration_ms IS NULL
+              OR part.total_duration_ms + part.after_call_work_duration_ms + part.customer_acw_duration_ms
+                  + part.cons_rcv_acw_duration_ms > 86400000
+          )
+    ) AS part
     CROSS JOIN LATERAL (
         SELECT CASE WHEN part.attempt_kind IN ('outbound', 'internal_out', 'consult_out') THEN part.start_at ELSE part.answered_at END AS from_at,
             part.end_at + make_interval(secs => (part.after_call_work_duration_ms + part.customer_acw_duration_ms

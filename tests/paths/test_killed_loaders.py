@@ -14,9 +14,9 @@ from tests.paths.table import Tell
 from tests.paths.walk import Cycle, Ground, ground
 from tests.support import MartServer
 
-# A loader has some 160 words with databases over one of our samples, and is done in about half a second.
+# A loader has some 160 words with databases over one of our samples, and loads a piece of it in some tenths of a second.
 WORDS = 160
-A_LOAD_S = 0.6
+A_LOAD_S = 0.3
 
 
 def test_a_loader_killed_at_any_word_leaves_what_the_next_one_completes(

@@ -7,6 +7,7 @@ each collector asks for lists itself, at moments of its own, and gets other ones
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -65,7 +66,8 @@ HARMS: tuple[Harm, ...] = (kill_a_collector, kill_a_collector, kill_a_database, 
 
 
 def play(live: Chain, sample: Sample, speed: str, random: Random, harms: tuple[Harm, ...]) -> None:
-    """Play a sample to the collectors while harm is done, and load what is left when all is quiet."""
+    """Play a sample to the collectors while harm is done, each kind in its turn, and load what is left in the end."""
+    turns = cycle(random.sample(harms, len(harms)))
     for number, recording in enumerate(sample.recordings):
         live.switch.play(recording, speed)
         if not number:
@@ -75,7 +77,7 @@ def play(live: Chain, sample: Sample, speed: str, random: Random, harms: tuple[H
         while live.switch.is_playing:
             time.sleep(random.random() * 0.4)
             if harms:
-                random.choice(harms)(live, random)
+                next(turns)(live, random)
     live.wait_until_written()
     live.kill_loader()
     with connect(live.dsns[1], application_name="paths", autocommit=True) as mart:

@@ -85,6 +85,28 @@ def test_a_start_of_the_switch_that_moves_takes_the_sessions_with_it(walks: Mart
     check(walks, events, one_by_one(events))
 
 
+def test_one_start_of_the_switch_that_the_twins_put_two_seconds_apart_is_one(walks: MartServer) -> None:
+    events = [
+        member(0, Kind.MEMBER_ADD),
+        member(300, Kind.MEMBER_PENALTY),
+        said(600, Kind.SWITCH_BOOT),
+        member(601, Kind.MEMBER_ADD),
+        said(602, Kind.SWITCH_BOOT),
+        member(700, Kind.MEMBER_REMOVE),
+    ]
+    check(walks, events, one_by_one(events))
+    check(walks, events, one_by_one(events[::-1], events))
+    check(walks, events, one_by_one([events[number] for number in (0, 1, 3, 5, 4, 2)], events))
+    with ground(walks, SOURCE) as fresh:
+        fresh.walk(one_batch(events), events)
+        sessions = fresh.mart.execute(
+            "SELECT extract(epoch FROM start_at - %s), total_duration_ms, abnormal_flag FROM mart.sm_res_session_fact"
+            " ORDER BY start_at",
+            (DAWN,),
+        ).fetchall()
+    assert sessions == [(0, 300_000, 1), (601, 99_000, 0)]
+
+
 def test_a_call_of_days_keeps_its_agent_busy_however_late_other_news_comes(walks: MartServer) -> None:
     hour = 3600
     events = [

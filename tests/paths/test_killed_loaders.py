@@ -14,7 +14,7 @@ from tests.paths.table import Tell
 from tests.paths.walk import Cycle, Ground, ground
 from tests.support import MartServer
 
-# A loader has some 160 words with databases over one of our samples, and loads a piece of it in some tenths of a second.
+# A loader has some 160 words with databases over one of our samples, and loads a piece of it in a moment.
 WORDS = 160
 A_LOAD_S = 0.3
 

@@ -25,7 +25,10 @@ WHERE open.source_key = %(source_key)s
             AND NOT EXISTS (
                 SELECT
                 FROM gidb.switch_boot AS boot
-                WHERE boot.source_key = open.source_key AND boot.boot_at > heard.last_at AND boot.boot_at <= snapshot.at
+                WHERE boot.source_key = open.source_key
+                  AND boot.boot_at > heard.last_at
+                  AND boot.boot_at <= snapshot.at
+                  AND boot.last_heard_at < boot.boot_at
             )
             AND NOT EXISTS (
                 SELECT

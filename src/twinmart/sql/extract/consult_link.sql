@@ -42,6 +42,7 @@ WHERE state.up_at IS NOT NULL
       FROM gidb.switch_boot
       WHERE switch_boot.source_key = placed.source_key
         AND switch_boot.boot_at BETWEEN held.started_at AND placed.started_at
+        AND switch_boot.last_heard_at < switch_boot.boot_at
   )
 ORDER BY
     placed.source_key,

@@ -3,7 +3,8 @@
 -- reads   new_event (temporary), gidb.event, gidb.switch_boot
 -- writes  gidb.switch_boot
 -- rule    a switch was heard with every event that has its time stamp; a late event moves the last instant. Where nothing was heard
---         before, that is the start itself
+--         before, that is the start itself; and so it is where another collector put the same start some seconds before, since one that
+--         is told an age only is wrong by a second or two: such a start ends nothing
 WITH boot AS (
     SELECT source_key, boot_at, min(known_at) AS known_at
     FROM (
@@ -15,13 +16,32 @@ WITH boot AS (
           AND EXISTS (
               SELECT
               FROM new_event
-              WHERE at < earlier.boot_at AND (at > earlier.last_heard_at OR earlier.last_heard_at = earlier.boot_at)
+              WHERE at < earlier.boot_at
+                AND (
+                    at > earlier.last_heard_at
+                    OR earlier.last_heard_at = earlier.boot_at
+                    OR (kind = 'switch_boot' AND at > earlier.boot_at - interval '3 seconds')
+                )
           )
     ) AS told
     GROUP BY source_key, boot_at
 ),
 found AS (
-    SELECT boot.source_key, boot.boot_at, boot.known_at, coalesce(heard.last_at, boot.boot_at) AS last_heard_at
+    SELECT
+        boot.source_key,
+        boot.boot_at,
+        boot.known_at,
+        CASE
+            WHEN NOT EXISTS (
+                SELECT
+                FROM gidb.event AS same
+                WHERE same.source_key = boot.source_key
+                  AND same.kind = 'switch_boot'
+                  AND same.at < boot.boot_at
+                  AND same.at > boot.boot_at - interval '3 seconds'
+            ) THEN coalesce(heard.last_at, boot.boot_at)
+            ELSE boot.boot_at
+        END AS last_heard_at
     FROM boot
     LEFT JOIN LATERAL (
         SELECT event.at AS last_at

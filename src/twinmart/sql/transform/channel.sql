@@ -77,7 +77,9 @@ LEFT JOIN LATERAL (
     LEFT JOIN LATERAL (
         SELECT switch_boot.boot_at, switch_boot.last_heard_at
         FROM gidb.switch_boot
-        WHERE switch_boot.source_key = told.source_key AND switch_boot.boot_at > told.last_at
+        WHERE switch_boot.source_key = told.source_key
+          AND switch_boot.boot_at > told.last_at
+          AND switch_boot.last_heard_at < switch_boot.boot_at
         ORDER BY switch_boot.boot_at
         LIMIT 1
     ) AS boot ON true

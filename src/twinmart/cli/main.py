@@ -18,7 +18,22 @@ from typing import Annotated, NoReturn
 import typer
 
 from twinmart import __version__
-from twinmart.cli import collect, demo, etl, sim, sites, trace
+from twinmart.cli import (
+    aggregate,
+    collect,
+    config,
+    demo,
+    etl,
+    jobs,
+    recover,
+    replication,
+    report,
+    sim,
+    sites,
+    supervise,
+    trace,
+    upkeep,
+)
 from twinmart.cli.logs import start_logging
 from twinmart.errors import MartError, UsageError, without_secrets
 from twinmart.settings import Settings
@@ -26,7 +41,22 @@ from twinmart.settings import Settings
 _EPILOG = "Exit codes, errors and settings are explained in docs/reference."
 
 # Modules of the command line that bring commands, in the order in which help lists them.
-_MODULES = (demo, sites, collect, etl, trace, sim)
+_MODULES = (
+    demo,
+    sites,
+    supervise,
+    config,
+    collect,
+    etl,
+    jobs,
+    upkeep,
+    aggregate,
+    report,
+    trace,
+    replication,
+    recover,
+    sim,
+)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""The mart server: its jobs, its schedule, its states."""

@@ -1,0 +1,1 @@
+"""Upkeep of a mart: first filling, partitions, calendars, retention, statistics, and files for others."""

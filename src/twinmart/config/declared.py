@@ -1,0 +1,192 @@
+"""The options of the schedule, of extraction and of transformation, with the original's names and defaults.
+
+One line of code elsewhere reads each of them; ``tests/config/test_declared.py`` sees to that. Where the original's
+documents do not tell a default, ours is stated as ``is_original=False`` would state a name of ours.
+"""
+
+from functools import partial
+
+from twinmart.config.declaration import Declaration, Effect, Level
+from twinmart.config.values import Type
+
+_schedule = partial(Declaration, "schedule", takes_effect=Effect.AT_ONCE)
+
+SCHEDULE = (
+    _schedule(
+        "run-scheduler",
+        Type.BOOLEAN,
+        "false",
+        "Whether jobs are started by the schedule; a change pauses or resumes it and never touches a job that runs.",
+    ),
+    _schedule("etl-start-time", Type.CLOCK, "06:00", "When the first ETL cycle of a day may begin."),
+    _schedule("etl-end-time", Type.CLOCK, "22:00", "When the last ETL cycle of a day may begin."),
+    _schedule(
+        "etl-frequency",
+        Type.INTEGER,
+        "1",
+        "Least time from the begin of one ETL cycle to that of the next; 0: without a pause.",
+        unit="min",
+        least=0,
+        most=1440,
+    ),
+    _schedule("run-maintain", Type.BOOLEAN, "true", "Whether maintenance runs once a day."),
+    _schedule(
+        "maintain-start-time", Type.CLOCK, "03:00", "When maintenance begins; it must lie outside the ETL window."
+    ),
+    _schedule("run-aggregates", Type.BOOLEAN, "true", "Whether aggregation is started by the schedule."),
+    _schedule("aggregate-schedule", Type.CRON, "0 1", "When aggregation is started."),
+    _schedule("aggregate-duration", Type.CLOCK, "23:00", "For how long aggregation runs before the schedule stops it."),
+    _schedule("run-export", Type.BOOLEAN, "false", "Whether the export is started by the schedule."),
+    _schedule("export-schedule", Type.CRON, "20 0/8", "When the export is started."),
+    _schedule(
+        "on-demand-migration",
+        Type.BOOLEAN,
+        "false",
+        "Whether a mart server that finds its mart behind the program migrates it without being asked.",
+    ),
+    _schedule(
+        "run-update-stats", Type.BOOLEAN, "false", "Whether statistics for the planner are updated by the schedule."
+    ),
+    _schedule("update-stats-schedule", Type.CRON, "0/10 *", "When statistics for the planner are updated."),
+    _schedule("timezone", Type.ZONE, "GMT", "Time zone of every time in this section."),
+)
+
+_days = partial(Declaration, "gim-etl", type=Type.INTEGER, takes_effect=Effect.NEXT_RUN, unit="days", most=36500)
+_etl = partial(Declaration, "gim-etl", takes_effect=Effect.NEXT_CYCLE)
+
+ETL = (
+    _days("days-to-keep-gim-facts", default="400", sentence="How long facts are kept, by their start.", least=1),
+    _days(
+        "days-to-keep-cfg-facts",
+        default="400",
+        least=1,
+        sentence="How long deleted relations of configuration are kept; at least as long as facts.",
+    ),
+    _days("days-to-keep-gidb-facts", default="14", sentence="How long events are kept in the mart.", least=1),
+    _days(
+        "days-to-keep-active-facts",
+        default="30",
+        least=1,
+        sentence="How long an interaction may go on before it is terminated artificially.",
+    ),
+    _days(
+        "days-to-keep-discards-and-job-history",
+        default="600",
+        least=1,
+        sentence="How long discards, job runs and audit rows are kept; at least as long as facts.",
+    ),
+    _days(
+        "days-to-keep-gdpr-history",
+        default="15",
+        least=0,
+        most=30,
+        sentence="How long it is remembered whose personal data were taken out on demand.",
+    ),
+    _days(
+        "partitioning-ahead-range",
+        default="14",
+        least=1,
+        most=366,
+        sentence="For how long from now partitions are made ahead.",
+    ),
+    _etl(
+        "partitioning-interval-size-gim",
+        Type.INTEGER,
+        "86400",
+        "Width of new partitions of facts, in whole days.",
+        unit="s",
+        least=86400,
+        most=31_536_000,
+    ),
+    _etl(
+        "partitioning-interval-size-gidb",
+        Type.INTEGER,
+        "86400",
+        "Width of new partitions of events, in whole days.",
+        unit="s",
+        least=86400,
+        most=31_536_000,
+    ),
+    _etl(
+        "max-call-duration",
+        Type.INTEGER,
+        "3600",
+        "The longest call that is believed; one that is heard of no more is ended so long after its last event.",
+        unit="s",
+        least=60,
+        most=604_800,
+    ),
+    _etl(
+        "extract-data-stuck-threshold",
+        Type.INTEGER,
+        "28860",
+        "A source that tells nothing for so long is stuck and waited for no longer.",
+        unit="s",
+        least=60,
+        most=604_800,
+    ),
+    _etl(
+        "delayed-data-threshold",
+        Type.INTEGER,
+        "900",
+        "Data that are expected and missing for so long are told of, as event 55-20110.",
+        unit="s",
+        least=60,
+        most=3600,
+    ),
+    _etl(
+        "etl-start-date",
+        Type.DATE,
+        None,
+        "Earliest day of data; partitions begin here. Unset: the day before the first start.",
+    ),
+    _etl(
+        "link-msf-userdata",
+        Type.BOOLEAN,
+        "false",
+        "Whether user data are stored for stays in queues too.",
+        levels=(Level.TENANT, Level.MEDIA, Level.SOURCE, Level.QUEUE),
+    ),
+)
+
+_transformation = partial(Declaration, "gim-transformation", takes_effect=Effect.NEXT_CYCLE)
+
+TRANSFORMATION = (
+    _transformation(
+        "chunk-size",
+        Type.INTEGER,
+        "7200",
+        "Span of news that one committed step of a transformation takes at most.",
+        unit="s",
+        least=60,
+        most=604_800,
+    ),
+    _transformation(
+        "introduced-transfer-threshold",
+        Type.NUMBER,
+        "0",
+        "A conference that its initiator leaves within this time counts as a transfer; 0: none does.",
+        unit="s",
+        least=0,
+        most=3600,
+    ),
+)
+
+_policy = partial(Declaration, "error-policy", type=Type.CHOICE, takes_effect=Effect.NEXT_CYCLE)
+
+ERROR_POLICY = (
+    _policy(
+        "error-policy-irf-exception",
+        default="log_db_resume",
+        choices=("log_db_resume", "resume", "exception"),
+        sentence="An interaction that breaks a rule is kept out and recorded, or only kept out, or the load fails.",
+    ),
+    _policy(
+        "error-policy-islink-dangling",
+        default="resume",
+        choices=("resume", "exception"),
+        sentence="A call whose other side at another switch is not known is loaded as it is, or the load fails.",
+    ),
+)
+
+MART = SCHEDULE + ETL + TRANSFORMATION + ERROR_POLICY

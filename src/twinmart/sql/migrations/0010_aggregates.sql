@@ -1,1 +1,375 @@
--- Nothing yet.
+-- Aggregates: for each set a table at 15 minutes, hour, day and month, views at 30 minutes, week, quarter and year, and views with the
+-- original's names and seconds in schema gim. A set is declared once, below; its relations and their comments are made of that.
+
+CREATE SCHEMA IF NOT EXISTS agg;
+COMMENT ON SCHEMA agg IS 'Aggregates: facts added up by interval; every level of a set has the same columns';
+
+-- Begin of the interval of a level, in UTC, that holds a moment; weeks begin on Monday.
+CREATE FUNCTION agg.level_key(level text, epoch_s bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE level
+        WHEN 'subhr' THEN epoch_s / 900 * 900
+        WHEN '30min' THEN epoch_s / 1800 * 1800
+        WHEN 'hour' THEN epoch_s / 3600 * 3600
+        WHEN 'day' THEN epoch_s / 86400 * 86400
+        WHEN 'week' THEN (epoch_s - 345600) / 604800 * 604800 + 345600
+        ELSE date_part('epoch', date_trunc(level, timestamp 'epoch' + epoch_s * interval '1 second'))::bigint
+    END;
+COMMENT ON FUNCTION agg.level_key(text, bigint) IS 'Begin of the interval of a level, in UTC, that holds a moment given in epoch seconds';
+
+-- A measure is added up; only a longest time is the greatest of its parts.
+CREATE PROCEDURE agg.define_set(set_name text, title text, keys text[], measures text[])
+    LANGUAGE plpgsql AS $body$
+DECLARE
+    every_key text[] := ARRAY['tenant_key integer|Tenant', 'date_time_key bigint|Begin of the interval, epoch second of UTC'] || keys;
+    key_names text[] := ARRAY(SELECT split_part(one, ' ', 1) FROM unnest(every_key) WITH ORDINALITY AS k (one, n) ORDER BY n);
+    measure_names text[] := ARRAY(SELECT split_part(one, '|', 1) FROM unnest(measures) WITH ORDINALITY AS m (one, n) ORDER BY n);
+    base text := format('agg.%I', set_name || '_subhr');
+    level record;
+    target text;
+    original text;
+    made text[];
+BEGIN
+    EXECUTE format('CREATE TABLE %s (%s, %s, PRIMARY KEY (%s))', base,
+        (SELECT string_agg(split_part(one, '|', 1) || ' NOT NULL', ', ' ORDER BY n) FROM unnest(every_key) WITH ORDINALITY AS k (one, n)),
+        (SELECT string_agg(format('%I bigint NOT NULL DEFAULT 0', one), ', ' ORDER BY n)
+            FROM unnest(measure_names) WITH ORDINALITY AS m (one, n)),
+        array_to_string(key_names, ', '));
+    FOR target, original IN
+        SELECT split_part(split_part(one, '|', 1), ' ', 1), split_part(one, '|', 2) FROM unnest(every_key || measures) AS c (one)
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', base, target, original);
+    END LOOP;
+    FOR level IN
+        SELECT * FROM (VALUES ('subhr', NULL, 'subhr', '15 minutes'), ('30min', 'subhr', NULL, '30 minutes'), ('hour', '', 'hour', 'hour'),
+            ('day', '', 'day', 'day'), ('week', 'day', 'week', 'week, from Monday'), ('month', '', 'month', 'month'),
+            ('quarter', 'month', 'qrtr', 'quarter'), ('year', 'month', 'year', 'year')) AS l (name, lower_level, original, words)
+    LOOP
+        target := format('agg.%I', set_name || '_' || level.name);
+        IF level.lower_level = '' THEN
+            EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', target, base);
+        ELSIF level.lower_level IS NOT NULL THEN
+            EXECUTE format('CREATE VIEW %s AS SELECT %s, %s FROM agg.%I GROUP BY %s', target,
+                (SELECT string_agg(CASE one WHEN 'date_time_key' THEN format('agg.level_key(%L, date_time_key) AS date_time_key', level.name)
+                    ELSE one END, ', ' ORDER BY n) FROM unnest(key_names) WITH ORDINALITY AS k (one, n)),
+                (SELECT string_agg(format(CASE WHEN one LIKE '%\_max\_ms' THEN 'max(%1$I) AS %1$I' ELSE 'sum(%1$I)::bigint AS %1$I' END, one),
+                    ', ' ORDER BY n) FROM unnest(measure_names) WITH ORDINALITY AS m (one, n)),
+                set_name || '_' || level.lower_level,
+                array_to_string(array_replace(key_names, 'date_time_key', '2'), ', '));
+        END IF;
+        EXECUTE format('COMMENT ON %s %s IS %L', CASE WHEN coalesce(level.lower_level, '') = '' THEN 'TABLE' ELSE 'VIEW' END, target,
+            format('%s; by %s', title, level.words));
+        CONTINUE WHEN level.original IS NULL;
+        original := format('gim.%I', 'ag2_' || set_name || '_' || level.original);
+        EXECUTE format('CREATE VIEW %s AS SELECT %s, %s FROM %s', original,
+            array_to_string(ARRAY(SELECT one FROM unnest(key_names) AS k (one)
+                UNION ALL SELECT format('-2::bigint AS %I', one) FROM unnest(ARRAY['resource_key', 'group_combination_key', 'media_type_key',
+                    'interaction_type_key', 'interaction_descriptor_key', 'user_data_key1', 'user_data_key2']) AS k (one)
+                WHERE one <> ALL (key_names)), ', '),
+            -- The original's ABANDONED leaves out those whom an agent's phone rang for, which are ABANDONED_INVITE.
+            (SELECT string_agg(CASE
+                WHEN one = 'abandoned' AND 'abandoned_waiting' = ANY (measure_names) THEN 'abandoned_waiting AS abandoned'
+                WHEN one LIKE '%\_ms' THEN format('%I / 1000 AS %I', one, left(one, -3)) ELSE quote_ident(one) END, ', ' ORDER BY n)
+                FROM unnest(measure_names) WITH ORDINALITY AS m (one, n) WHERE one <> 'abandoned_waiting'),
+            target);
+        EXECUTE format('COMMENT ON VIEW %s IS %L', original, format('%s; by %s; times in seconds, cut', title, level.words));
+    END LOOP;
+    -- Views take the comments of the columns they show.
+    FOR target, original, made IN
+        SELECT format('%I.%I', n.nspname, v.relname), a.attname, ARRAY[
+            col_description(base::regclass, (SELECT b.attnum FROM pg_attribute AS b WHERE b.attrelid = base::regclass
+                AND b.attname = CASE WHEN n.nspname = 'gim' AND a.attname = 'abandoned' AND 'abandoned_waiting' = ANY (measure_names)
+                    THEN 'abandoned_waiting' ELSE a.attname END)),
+            col_description(base::regclass, (SELECT b.attnum FROM pg_attribute AS b WHERE b.attrelid = base::regclass
+                AND b.attname = a.attname || '_ms'))]
+        FROM pg_class AS v
+        JOIN pg_namespace AS n ON n.oid = v.relnamespace
+        JOIN pg_attribute AS a ON a.attrelid = v.oid AND a.attnum > 0
+        WHERE v.relkind = 'v' AND (n.nspname, regexp_replace(v.relname, '_[^_]+$', '')) IN (('agg', set_name), ('gim', 'ag2_' || set_name))
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, original,
+            coalesce(made[1], replace(made[2], 'milliseconds', 'seconds, cut'), 'Constant -2: no value'));
+    END LOOP;
+END
+$body$;
+COMMENT ON PROCEDURE agg.define_set(text, text, text[], text[]) IS 'Makes the tables and views of a set of aggregates, with comments';
+
+CREATE TABLE mart.time_range (
+    time_range_key bigint PRIMARY KEY,
+    edges_ms bigint[] NOT NULL CHECK (array_length(edges_ms, 1) <= 19)
+);
+COMMENT ON TABLE mart.time_range IS 'Edges of the buckets of times that were in force at some time';
+COMMENT ON COLUMN mart.time_range.time_range_key IS 'mart.dimension_key of the edges; -1 unknown, -2 no value';
+COMMENT ON COLUMN mart.time_range.edges_ms IS 'Ascending, milliseconds; bucket n holds times above edge n-1 up to and with edge n, the last all above';
+INSERT INTO mart.time_range VALUES (-1, '{}'), (-2, '{}');
+
+DO $sets$
+DECLARE
+    medium text[] := ARRAY['media_type_key integer|Medium'];
+    direction text[] := ARRAY['media_type_key integer|Medium', 'interaction_type_key integer|Direction'];
+    offers text[] := ARRAY[
+        'offered|Customer interactions offered: rung, dialled or talked',
+        'accepted|Of the offered, those that the agent took',
+        'notaccepted|Of the offered, those that rang without an answer, or that another agent took',
+        'abandoned_invite|Of the offered, those where the caller hung up while the phone rang',
+        'rejected|Of the offered, those that the agent refused',
+        'invite|Times that the phone rang or dialled for a customer',
+        'invite_time_ms|Ringing and dialling for customers, milliseconds',
+        'engage|Interactions in which the agent talked with a customer',
+        'engage_time_ms|Talk with customers, hold and conferences left out, milliseconds',
+        'hold|Interactions in which a customer was put on hold',
+        'hold_time_ms|Hold of customers, milliseconds',
+        'wrap|Times of after-call work for customers',
+        'wrap_time_ms|After-call work for customers, milliseconds',
+        'short|Of the accepted, those with a talk no longer than the short-talk threshold',
+        'transfer_init_agent|Of the accepted, those that the agent transferred'];
+    consultations text[] := ARRAY[
+        'xfer_received_accepted|Customers taken over from another agent by a transfer',
+        'consult_received_accepted|Consultations and internal calls received and taken, no customer of the agent''s own on the line',
+        'consult_received_engage_time_ms|Talk in these, also after the transfer or conference they ended in, milliseconds',
+        'consult_received_hold|Holds in these',
+        'consult_received_hold_time_ms|Hold in these, milliseconds',
+        'consult_received_wrap|Times of after-call work for these',
+        'consult_received_wrap_time_ms|After-call work for these, milliseconds',
+        'consult_rcv_acc_warm|Consultations received in interactions that the agent also handled',
+        'consult_received_warm_engage_time_ms|Talk in these, milliseconds',
+        'consult_received_warm_hold|Holds in these',
+        'consult_received_warm_hold_time_ms|Hold in these, milliseconds',
+        'consult_received_warm_wrap|Times of after-call work for these',
+        'consult_received_warm_wrap_time_ms|After-call work for these, milliseconds',
+        'consult_initiated|Consultations that the agent began and that were answered',
+        'consult_initiated_time_ms|Dialling, talk and hold in consultations that the agent began, milliseconds',
+        'conference_initiated|Conferences that the agent began',
+        'conference_time_ms|Talk and hold in conferences of interactions that the agent handled, milliseconds'];
+    visits text[] := ARRAY[
+        'entered|Visits, refused tries and consultations included; accepted + abandoned + routed_other + cleared + stopped + waiting',
+        'consult_entered|Of these, consultations that agents placed into the queue',
+        'offered|Entered without those that were refused at the door',
+        'accepted|Answered',
+        'accepted_agent|Answered by an agent whom the queue rang',
+        'accepted_thr|Answered within the service-level threshold, the threshold itself included',
+        'accepted_time_ms|Wait of the answered, entry to answer, milliseconds',
+        'accepted_agent_time_ms|Wait of those answered by an agent, milliseconds',
+        'accepted_time_max_ms|Longest wait of an answered visit, milliseconds',
+        'abandoned|Callers who hung up before an answer, while a phone rang too',
+        'abandoned_waiting|Of these, while no phone rang for them',
+        'abandoned_invite|Of these, while a phone rang for them',
+        'abandoned_short|Of the abandoned, those within the short-abandon threshold, the threshold itself included',
+        'abandoned_standard|Of the abandoned, the others',
+        'abandoned_thr|Of the abandoned, those within the service-level threshold, the threshold itself included',
+        'abandoned_time_ms|Wait of the abandoned, milliseconds',
+        'abandoned_time_max_ms|Longest wait of an abandoned visit, milliseconds',
+        'routed_other|Left otherwise: timed_out + key_pressed + transferred_out',
+        'timed_out|Left after the longest wait that the dialplan allows',
+        'key_pressed|Left by pressing a key',
+        'transferred_out|Taken elsewhere while waiting',
+        'cleared|Put out or refused by the switch: left_empty + refused_empty + refused_full',
+        'left_empty|Put out because no agent was left',
+        'refused_empty|Refused because no agent was there',
+        'refused_full|Refused because the queue was full',
+        'stopped|How it ended is not known: the switch died',
+        'waiting|Still waiting',
+        'other_thr|Left otherwise, cleared or stopped within the service-level threshold',
+        'other_time_ms|Wait of those that left otherwise, were cleared or stopped, milliseconds',
+        'redirected|Times that the queue rang an agent in vain',
+        'invite_time_ms|Ringing of the agent who took a customer, milliseconds',
+        'engage|Visits of customers after which an agent talked with them',
+        'engage_time_ms|Talk of the agent who took a customer, hold and conferences left out, milliseconds',
+        'hold|Visits of customers who were put on hold by that agent',
+        'hold_time_ms|Hold by that agent, milliseconds',
+        'wrap|Times of after-call work of that agent',
+        'wrap_time_ms|After-call work of that agent, milliseconds',
+        'conference_time_ms|Conferences of that agent, milliseconds',
+        'short|Answered customers with a talk no longer than the short-talk threshold',
+        'transfer_init|Answered customers whom that agent transferred',
+        'consult_accepted|Consultations answered',
+        'consult_engage_time_ms|Talk of the agent who took a consultation, also after the transfer or conference it ended in, milliseconds',
+        'consult_hold_time_ms|Hold by that agent, milliseconds',
+        'consult_wrap_time_ms|After-call work of that agent, milliseconds'];
+    waits_accepted text[] := ARRAY(
+        SELECT format('accepted_agent_sti_%s|Of these, with a wait in bucket %s', n, n) FROM generate_series(1, 20) AS n);
+    waits_abandoned text[] := ARRAY(
+        SELECT format('abandoned_sti_%s|Of these, with a wait in bucket %s', n, n) FROM generate_series(1, 20) AS n);
+BEGIN
+    CALL agg.define_set('agent', 'Agents: their parts in interactions, in the interval of the offer',
+        ARRAY['resource_key bigint|Agent'] || direction, offers || consultations);
+    CALL agg.define_set('agent_grp', 'Groups of agents: as agents, each in every group that it belonged to at the offer',
+        ARRAY['group_key bigint|Group; -2 none'] || direction, offers || consultations);
+    CALL agg.define_set('agent_queue', 'Agents by queue: parts in interactions that came through a queue, in the interval of the offer',
+        ARRAY['resource_key bigint|Agent', 'queue_resource_key bigint|Queue'] || direction,
+        offers || consultations || ARRAY['accepted_time_ms|Wait in the queue, entry to answer, of customers that the agent took, milliseconds']);
+    CALL agg.define_set('i_agent', 'Agents inside interactions: states clipped at the ends of the interval; counts where a state begins',
+        ARRAY['resource_key bigint|Agent'] || direction, ARRAY[
+        'invite|Times that the phone began to ring or dial for a customer',
+        'invite_time_ms|Ringing and dialling for customers, milliseconds',
+        'engage|Times that the talk with a customer began or went on',
+        'engage_time_ms|Talk with customers, hold left out, milliseconds',
+        'hold|Times that a customer was put on hold',
+        'hold_time_ms|Hold of customers, milliseconds',
+        'wrap|Times that after-call work for a customer began',
+        'wrap_time_ms|After-call work for customers, milliseconds',
+        'consult_received|Times that talk in a consultation received began or went on',
+        'consult_received_invite_time_ms|Ringing for consultations, milliseconds',
+        'consult_received_engage_time_ms|Talk in consultations received, also after the transfer or conference they ended in, milliseconds',
+        'consult_received_hold_time_ms|Hold in these, milliseconds',
+        'consult_received_wrap_time_ms|After-call work for these, milliseconds',
+        'consult_initiated|Times that dialling for a consultation began',
+        'consult_initiated_time_ms|Dialling, talk, hold and work in consultations that the agent began, milliseconds',
+        'internal_time_ms|The same in calls between agents, milliseconds']);
+    CALL agg.define_set('i_sess_state', 'Sessions and states of agents, clipped at the ends of the interval; counts where one begins',
+        ARRAY['resource_key bigint|Agent'] || medium, ARRAY[
+        'login|Sessions begun',
+        'logout|Sessions ended',
+        'active_time_ms|Logged in: all states added up, milliseconds',
+        'logged_on_only|Times logged in without being able to take calls',
+        'logged_on_only_time_ms|Logged in without being able to take calls, milliseconds',
+        'ready|Times ready',
+        'ready_time_ms|Ready, milliseconds',
+        'not_ready|Times not ready',
+        'not_ready_time_ms|Not ready, milliseconds',
+        'busy|Times busy',
+        'busy_time_ms|Busy, milliseconds',
+        'wrap|Times of after-call work',
+        'wrap_time_ms|After-call work, milliseconds']);
+    CALL agg.define_set('i_state_rsn', 'Reasons of states of agents, clipped at the ends of the interval; counts where one begins',
+        ARRAY['resource_key bigint|Agent'] || medium || ARRAY['resource_state_key integer|State', 'resource_state_reason_key bigint|Reason'],
+        ARRAY['state_rsn|Times of the reason', 'state_rsn_time_ms|Time with the reason, milliseconds']);
+    CALL agg.define_set('queue', 'Queues: visits, in the interval of the entry',
+        ARRAY['resource_key bigint|Queue'] || direction, visits);
+    CALL agg.define_set('queue_acc_agent', 'Queues: visits answered by an agent, by wait in 20 buckets, in the interval of the entry',
+        ARRAY['resource_key bigint|Queue'] || direction || ARRAY['time_range_key bigint|Edges of the buckets, in mart.time_range'],
+        ARRAY['accepted_agent|Answered by an agent whom the queue rang', 'accepted_agent_time_ms|Their wait, ringing included, milliseconds'] || waits_accepted);
+    CALL agg.define_set('queue_abn', 'Queues: visits abandoned, by wait in 20 buckets, in the interval of the entry',
+        ARRAY['resource_key bigint|Queue'] || direction || ARRAY['time_range_key bigint|Edges of the buckets, in mart.time_range'],
+        ARRAY['abandoned|Abandoned at the last visit of the interaction to the queue', 'abandoned_time_ms|Their wait, milliseconds'] || waits_abandoned);
+    CALL agg.define_set('id', 'Interactions, in the interval in which they entered the contact centre',
+        direction || ARRAY['interaction_descriptor_key bigint|Business attributes; -2 none'], ARRAY[
+        'entered|Interactions',
+        'finished|Of these, those that have ended',
+        'stopped|Of these, those that ended because the switch died',
+        'finished_time_ms|Begin to end of the finished, milliseconds',
+        'offered|Interactions offered to at least one agent',
+        'accepted|Interactions that an agent took',
+        'accepted_thr|Of these, those answered within the service-level threshold, the threshold itself included',
+        'accepted_time_ms|Begin of the interaction to the first answer by an agent, milliseconds',
+        'accepted_time_max_ms|Longest of these, milliseconds',
+        'abandoned|Interactions that the caller ended in a queue or while a phone rang, before any agent took them',
+        'abandoned_short|Of these, those within the short-abandon threshold, the threshold itself included',
+        'abandoned_standard|Of these, the others',
+        'abandoned_time_ms|Begin to end of the abandoned, milliseconds',
+        'engage_time_ms|Talk of agents with the customer, hold and conferences left out, milliseconds',
+        'hold_time_ms|Hold of the customer, milliseconds',
+        'wrap_time_ms|After-call work for the customer, milliseconds',
+        'conference_time_ms|Conferences of agents who handled the customer, milliseconds',
+        'transfer_init|Transfers by agents',
+        'consult_received_accepted|Consultations taken',
+        'consult_received_engage_time_ms|Talk in these, also after the transfer or conference they ended in, milliseconds',
+        'consult_initiated|Consultations begun and answered']);
+END
+$sets$;
+
+-- Which groups of queues a queue belongs to; one in none belongs to -2.
+CREATE VIEW agg.queue_group_member AS
+SELECT queue.resource_key, -2::bigint AS group_key
+FROM mart.resource_ AS queue
+WHERE queue.resource_type_code = 'QUEUE';
+COMMENT ON VIEW agg.queue_group_member IS 'Which groups of queues a queue belongs to, as configured now';
+COMMENT ON COLUMN agg.queue_group_member.resource_key IS 'Queue';
+COMMENT ON COLUMN agg.queue_group_member.group_key IS 'Group; -2 none';
+
+-- Groups of queues hold what their queues hold, at every level; membership is configuration, so nothing is stored.
+DO $groups$
+DECLARE
+    level text;
+    original text;
+    target text;
+    shown text;
+    comment text;
+    base text;
+BEGIN
+    FOR level IN SELECT unnest(ARRAY['subhr', '30min', 'hour', 'day', 'week', 'month', 'quarter', 'year']) LOOP
+        base := 'agg.queue_' || level;
+        target := 'agg.queue_grp_' || level;
+        EXECUTE format('CREATE VIEW %s AS SELECT q.tenant_key, q.date_time_key, m.group_key, q.media_type_key, q.interaction_type_key, %s'
+            ' FROM %s AS q JOIN agg.queue_group_member AS m USING (resource_key)'
+            ' GROUP BY q.tenant_key, q.date_time_key, m.group_key, q.media_type_key, q.interaction_type_key', target,
+            (SELECT string_agg(format(CASE WHEN attname LIKE '%\_max\_ms' THEN 'max(q.%1$I) AS %1$I'
+                ELSE 'sum(q.%1$I)::bigint AS %1$I' END, attname), ', ' ORDER BY attnum)
+                FROM pg_attribute WHERE attrelid = base::regclass AND attnum > 0 AND attname NOT LIKE '%\_key'), base);
+        EXECUTE format('COMMENT ON VIEW %s IS %L', target, replace(replace(obj_description(base::regclass), 'Queues:', 'Groups of queues:'),
+            '; by', '; each queue in all its groups; by'));
+        FOR shown, comment IN
+            SELECT v.attname, coalesce(col_description(base::regclass, b.attnum), 'Group of queues; -2 none')
+            FROM pg_attribute AS v LEFT JOIN pg_attribute AS b ON b.attrelid = base::regclass AND b.attname = v.attname
+            WHERE v.attrelid = target::regclass AND v.attnum > 0
+        LOOP
+            EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, shown, comment);
+        END LOOP;
+        CONTINUE WHEN level = '30min';
+        base := format('gim.ag2_queue_%s', replace(level, 'quarter', 'qrtr'));
+        original := format('gim.ag2_queue_grp_%s', replace(level, 'quarter', 'qrtr'));
+        EXECUTE format('CREATE VIEW %s AS SELECT %s FROM %s', original, (
+            SELECT string_agg(CASE
+                WHEN attname = 'resource_key' THEN 'group_key, -2::bigint AS resource_key'
+                WHEN attname IN ('group_combination_key', 'interaction_descriptor_key', 'user_data_key1', 'user_data_key2')
+                    THEN format('-2::bigint AS %I', attname)
+                WHEN attname LIKE '%\_key' THEN attname
+                WHEN attname = 'abandoned' THEN 'abandoned_waiting AS abandoned'
+                WHEN EXISTS (SELECT FROM pg_attribute AS t WHERE t.attrelid = target::regclass AND t.attname = a.attname) THEN quote_ident(attname)
+                ELSE format('%I / 1000 AS %I', attname || '_ms', attname) END, ', ' ORDER BY attnum)
+            FROM pg_attribute AS a WHERE attrelid = base::regclass AND attnum > 0), target);
+        EXECUTE format('COMMENT ON VIEW %s IS %L', original, obj_description(target::regclass) || '; times in seconds, cut');
+        FOR shown, comment IN
+            SELECT v.attname, CASE v.attname WHEN 'group_key' THEN 'Group of queues; -2 none' WHEN 'resource_key' THEN 'Constant -2: no value'
+                ELSE col_description(base::regclass, b.attnum) END
+            FROM pg_attribute AS v LEFT JOIN pg_attribute AS b ON b.attrelid = base::regclass AND b.attname = v.attname
+            WHERE v.attrelid = original::regclass AND v.attnum > 0
+        LOOP
+            EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', original, shown, comment);
+        END LOOP;
+    END LOOP;
+END
+$groups$;
+
+CREATE VIEW gim.time_range AS
+SELECT
+    range.time_range_key,
+    bucket.n AS range_number,
+    coalesce(range.edges_ms[bucket.n - 1], 0) / 1000 AS range_start,
+    range.edges_ms[bucket.n] / 1000 AS range_end
+FROM mart.time_range AS range
+CROSS JOIN generate_series(1, 20) AS bucket (n)
+WHERE bucket.n <= coalesce(array_length(range.edges_ms, 1), 0) + 1;
+COMMENT ON VIEW gim.time_range IS 'Buckets of times; a bucket holds what is longer than its start, up to and with its end';
+COMMENT ON COLUMN gim.time_range.time_range_key IS 'Edges, as in AG2_QUEUE_ACC_AGENT and AG2_QUEUE_ABN';
+COMMENT ON COLUMN gim.time_range.range_number IS 'Bucket: the number at the end of the measure''s name';
+COMMENT ON COLUMN gim.time_range.range_start IS 'Longer than so many seconds';
+COMMENT ON COLUMN gim.time_range.range_end IS 'Up to so many seconds; NULL no limit';
+
+CREATE TABLE ctl.aggregate_request (
+    tenant_key integer NOT NULL,
+    set_name text NOT NULL,
+    level text NOT NULL CHECK (level IN ('subhr', 'day', 'month')),
+    date_time_key bigint NOT NULL,
+    audit_key bigint NOT NULL,
+    requested_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_key, set_name, level, date_time_key, audit_key)
+);
+COMMENT ON TABLE ctl.aggregate_request IS 'Intervals of aggregates to be computed again; left by loads in their own transaction, taken by the rebuild in its own';
+COMMENT ON COLUMN ctl.aggregate_request.tenant_key IS 'Tenant';
+COMMENT ON COLUMN ctl.aggregate_request.set_name IS 'Set';
+COMMENT ON COLUMN ctl.aggregate_request.level IS 'subhr: 15 minutes and the hour; day; month';
+COMMENT ON COLUMN ctl.aggregate_request.date_time_key IS 'Begin of the interval of that level';
+COMMENT ON COLUMN ctl.aggregate_request.audit_key IS 'Load that asks; 0 a lower level that changed; less than 0 a redo. Keeps writers from waiting for each other';
+COMMENT ON COLUMN ctl.aggregate_request.requested_at IS 'When; a level with a delay is due so much later';
+
+CREATE TABLE ctl.aggregate_horizon (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    reached_at timestamptz NOT NULL,
+    moved_at timestamptz NOT NULL
+);
+COMMENT ON TABLE ctl.aggregate_horizon IS 'Up to when states that go on are counted: the latest event loaded when aggregation ran last; one row';
+COMMENT ON COLUMN ctl.aggregate_horizon.only_row IS 'Keeps the table at one row';
+COMMENT ON COLUMN ctl.aggregate_horizon.reached_at IS 'The moment';
+COMMENT ON COLUMN ctl.aggregate_horizon.moved_at IS 'When it was moved last';
+INSERT INTO ctl.aggregate_horizon VALUES (true, 'epoch', 'epoch');

@@ -162,6 +162,30 @@ class MissingRole(NotReady):
     code = "TM204"
 
 
+class SchemaDrift(NotReady):
+    """The marts of two sites differ in their schema, so that changes of one cannot be applied to the other."""
+
+    code = "TM230"
+
+
+class NoKey(NotReady):
+    """A replicated table has no primary key, without which its changes cannot cross the link."""
+
+    code = "TM231"
+
+
+class NoLink(NotReady):
+    """There is no replication link between the sites, or not the one that the command needs."""
+
+    code = "TM232"
+
+
+class LinkNotSteady(NotReady):
+    """The replication link is not in the state that the command needs; the detail says which it is in."""
+
+    code = "TM233"
+
+
 # --- a guard stopped it ----------------------------------------------------------------------------------------------
 
 
@@ -208,6 +232,24 @@ class SiteFenced(Refused):
     code = "TM306"
 
 
+class StandbyHoldsMore(Refused):
+    """The site to be made a standby holds loads that the active site does not know; they would be lost."""
+
+    code = "TM330"
+
+
+class OpenTransaction(Refused):
+    """A transaction is open, or prepared and forgotten, that must end before the link can be made or turned."""
+
+    code = "TM331"
+
+
+class ForeignLink(Refused):
+    """What stands at a site belongs to another link, or to an earlier life of the server."""
+
+    code = "TM332"
+
+
 class SpoolTakenTwice(Refused):
     """A second process takes from, or writes to, the spool of a collector."""
 
@@ -252,6 +294,18 @@ class OutOfResources(StepFailed):
     """A PostgreSQL server has no disk space, memory or connections left."""
 
     code = "TM405"
+
+
+class NotCaughtUp(StepFailed):
+    """The standby has not taken in everything within the time given."""
+
+    code = "TM430"
+
+
+class CopyFailed(StepFailed):
+    """The copy of a mart to another site stopped; running the same command again begins it anew or goes on."""
+
+    code = "TM431"
 
 
 class SpoolFull(StepFailed):

@@ -165,6 +165,11 @@ def _make(connection: Connection, table: PartitionedTable, part: Span) -> None:
             "ALTER TABLE {root} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
         ).format(name=name, root=root, start=sql.Literal(start), end=sql.Literal(end))
     )
+    # Statement triggers are not handed down, and a partition without the fence of its table would be a way round it.
+    connection.execute(
+        "SELECT ops.fence_table(%s::regclass) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = 'fence'",
+        (name.as_string(connection), root.as_string(connection)),
+    )
 
 
 def _without(span: Span, covered: Iterable[Span]) -> Iterator[Span]:

@@ -46,6 +46,7 @@ class Site:
     number: int
     server: Server | None = None
     own_dsn: str | None = None
+    own_replication_dsn: str | None = None
 
     @property
     def is_own(self) -> bool:
@@ -183,7 +184,8 @@ class Home:
     def _site(self, number: int, entry: Mapping[str, object]) -> Site:
         match entry:
             case {"dsn": str(dsn)}:
-                return Site(number, own_dsn=dsn)
+                line = entry.get("replication_dsn")
+                return Site(number, own_dsn=dsn, own_replication_dsn=line if isinstance(line, str) else None)
             case {"port": int(port)} if 0 < port < 65536:
                 server = Server(self.folder(number), port, self._account, self._programs, self._server_settings)
                 return Site(number, server)
@@ -203,7 +205,7 @@ class Home:
         except (OSError, tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
             raise errors.WrongSetting(f'"{self._list}" cannot be read', detail=str(error)) from None
         for number, dsn in self._settings.site_dsns.items():
-            entries[number] = {"dsn": dsn.get_secret_value()}
+            entries[number] = {**entries.get(number, {}), "dsn": dsn.get_secret_value()}
         return entries
 
     def _add_sites(self, count: int | None) -> None:

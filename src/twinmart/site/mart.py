@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from twinmart import errors
-from twinmart.db.connect import Connection, place, session
+from twinmart.db.connect import Connection, lock_key, place, session
 from twinmart.db.migrate import Migration, migrate, schema_state
 from twinmart.db.partitions import ensure_partitions
 from twinmart.db.sqlfiles import sql_text
@@ -20,6 +20,8 @@ from twinmart.site.programs import OLDEST_MAJOR
 DATABASE = "twinmart"
 OWNER = "twinmart"
 READER = "twinmart_reader"
+# Receives changes from a mart, and applies them to another.
+REPLICATOR = "twinmart_replication"
 
 # What reports and other tools may read. Raw events, configuration and the site's own records are not among it.
 READER_SCHEMAS = ("mart", "agg", "gim", "ctl")
@@ -49,6 +51,16 @@ def create_database(admin_dsn: str, passwords: Mapping[str, str], *, database: s
         return True
 
 
+def ensure_replicator(connection: Connection, password: str) -> None:
+    """Make the role for the link, or give it this password, and let it into the database; as a superuser."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("replicator"),))
+        _create_role(connection, REPLICATOR)
+        _set_password(connection, REPLICATOR, password)
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(REPLICATOR)))
+
+
 def prepare_mart(
     dsn: str, *, now: datetime | None = None, ahead: timedelta = PARTITIONS_AHEAD
 ) -> tuple[list[Migration], list[str]]:
@@ -62,6 +74,7 @@ def prepare_mart(
     now = now or datetime.now(UTC)
     with session(dsn, application_name="twinmart init", autocommit=True) as connection:
         _check_version(connection, dsn)
+        allow_upkeep(connection)
         applied = migrate(connection)
         made = make_partitions_ahead(connection, now, ahead)
         allow_reader(connection)
@@ -73,8 +86,17 @@ def refresh_mart(dsn: str, *, now: datetime | None = None) -> errors.MartError |
     with session(dsn, application_name="twinmart up", autocommit=True) as connection:
         obstacle = schema_state(connection).obstacle()
         if obstacle is None:
+            allow_upkeep(connection)
             make_partitions_ahead(connection, now or datetime.now(UTC))
         return obstacle
+
+
+def allow_upkeep(connection: Connection) -> None:
+    """Let the session change what belongs to the site alone, also where its database is read-only by default.
+
+    Partitions and schema are made at a replica like everywhere; the fences on replicated tables stand all the same.
+    """
+    connection.execute("SET default_transaction_read_only = off")
 
 
 def make_partitions_ahead(connection: Connection, now: datetime, ahead: timedelta = PARTITIONS_AHEAD) -> list[str]:
@@ -117,6 +139,9 @@ def _create_role(connection: Connection, role: str) -> None:
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
         return
     connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    if role == REPLICATOR:
+        # What crosses the link belongs to every tenant, so no rule about rows may hold it up.
+        connection.execute(sql.SQL("ALTER ROLE {} REPLICATION BYPASSRLS").format(sql.Identifier(role)))
     if role == READER:
         # A second fence for tools that believe they may write; the first is that no privilege was given.
         connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role)))

@@ -48,10 +48,17 @@ _SETTINGS: Mapping[str, str] = {
     # Replication to the other site, both ways round, with room for parallel apply and a first copy.
     "wal_level": "logical",
     "track_commit_timestamp": "on",
-    "max_wal_senders": "10",
-    "max_replication_slots": "10",
-    "max_worker_processes": "20",
+    "max_wal_senders": "20",
+    "max_replication_slots": "20",
+    "max_worker_processes": "24",
     "max_logical_replication_workers": "12",
+    "max_parallel_apply_workers_per_subscription": "4",
+    # A standby that is away may not fill the active site's disk: beyond this its slot is lost and it is copied anew.
+    "max_slot_wal_keep_size": "16GB",
+    # A line that went dead without a word is noticed by both sides.
+    "wal_sender_timeout": "20s",
+    "wal_receiver_timeout": "20s",
+    "wal_retrieve_retry_interval": "2s",
     # A machine that does other things too.
     "shared_buffers": "128MB",
     "work_mem": "16MB",
@@ -66,8 +73,11 @@ _SETTINGS: Mapping[str, str] = {
 _ACCESS = """\
 # Written by Twinmart at each start.
 # The socket's folder is open to the server's own account alone, which owns the data files as well.
-local  all  all                trust
-host   all  all  127.0.0.1/32  scram-sha-256
+local  all          all                trust
+host   all          all  127.0.0.1/32  scram-sha-256
+# A copy of the whole cluster is not of any one database.
+local  replication  all                trust
+host   replication  all  127.0.0.1/32  scram-sha-256
 """
 
 
@@ -239,6 +249,7 @@ class Server:
             **_SETTINGS,
             "port": str(self.port),
             "unix_socket_directories": str(self.socket_folder),
+            **({"max_active_replication_origins": "20"} if self.programs.major >= 18 else {}),
             **self.settings,
         }
         lines = ["# Written by Twinmart at each start; settings of yours go into ../local.conf."]

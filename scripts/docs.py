@@ -18,6 +18,7 @@ from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import MartError, error_classes
 from twinmart.model.events import Kind
 from twinmart.settings import Settings
+from twinmart.watch.metrics import METRICS
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 SCHEMAS = ("cfg", "gidb", "ctl", "mart", "agg", "gim", "ops")
@@ -131,6 +132,20 @@ def schema_page(mart: Mart) -> str:
     return "\n".join(lines)
 
 
+def metrics_page() -> str:
+    """Return the page of all metrics."""
+    lines = [
+        "# Metrics\n",
+        MADE_BY,
+        "What a site tells Prometheus at `http://127.0.0.1:PORT/metrics` when it is run with `--metrics PORT`. What is not",
+        "known has no value: no metric says zero for it.\n",
+        "| metric | kind | labels | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| `twinmart_{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.words} |" for one in METRICS]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Return every generated page by its file name; makes a mart for the time this takes."""
     with scratch_folder() as folder, running_server(folder / "1") as server:
@@ -142,6 +157,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "commands.md": commands_page(),
         "events.md": events_page(),
+        "metrics.md": metrics_page(),
         "schema.md": schema,
     }
 

@@ -88,6 +88,16 @@ def without_sites() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not _SITE_DSN.fullmatch(name)}
 
 
+def notify_socket() -> str | None:
+    """Return the address at which the system's service manager wants to hear that we are ready, if there is one."""
+    return os.environ.get("NOTIFY_SOCKET")
+
+
+def whole_environment() -> dict[str, str]:
+    """Return the environment for a process of ours that serves the same sites."""
+    return dict(os.environ)
+
+
 def read_secret(reference: str | None) -> str:
     """Return the password that a reference names: ``env:NAME`` or ``file:/path``; none is the empty one.
 

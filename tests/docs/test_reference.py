@@ -5,7 +5,16 @@ from difflib import unified_diff
 from pathlib import Path
 
 import pytest
-from scripts.docs import REFERENCE, SCHEMAS, commands_page, errors_page, events_page, schema_page, settings_page
+from scripts.docs import (
+    REFERENCE,
+    SCHEMAS,
+    commands_page,
+    errors_page,
+    events_page,
+    metrics_page,
+    schema_page,
+    settings_page,
+)
 
 from tests.support import Mart
 from twinmart.db.sqlfiles import sql_text
@@ -20,6 +29,7 @@ ROOT = Path(__file__).parents[2]
         ("settings.md", settings_page),
         ("commands.md", commands_page),
         ("events.md", events_page),
+        ("metrics.md", metrics_page),
     ],
 )
 def test_a_generated_page_is_up_to_date(name: str, make: object) -> None:

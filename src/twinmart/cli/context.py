@@ -55,3 +55,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(f"  {line}".rstrip() for line in lines)
+
+
+def span(seconds: float) -> str:
+    """Return a span in the words that its length asks for.
+
+    >>> span(2.4), span(400), span(9000), span(200_000)
+    ('2 s', '6 min', '2 h', '2 days')
+    """
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"

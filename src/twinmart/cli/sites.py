@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from twinmart import errors
-from twinmart.cli.context import answer, answer_json, home_of, table, tell_of_site
+from twinmart.cli.context import answer, answer_json, home_of, span, table, tell_of_site
 from twinmart.config.topology import active_site
 from twinmart.db.connect import session
 from twinmart.db.migrate import known_migrations
@@ -145,20 +145,8 @@ def _source_row(source: SourceState, now: datetime) -> tuple[object, ...]:
     if source.last_event_at is not None:
         ago_s = (now - source.last_event_at).total_seconds()
         # A switch's clock may be ahead of ours.
-        last = f"{source.last_event_at:%-d %b %H:%M:%S} UTC" + (f" ({_span(ago_s)} ago)" if ago_s >= 0 else "")
+        last = f"{source.last_event_at:%-d %b %H:%M:%S} UTC" + (f" ({span(ago_s)} ago)" if ago_s >= 0 else "")
     return source.name, f"{source.events_in_24_h:>14,}", last, source.open_gaps or "none"
-
-
-def _span(seconds: float) -> str:
-    """Return a span in the words that its length asks for.
-
-    >>> _span(2.4), _span(400), _span(9000), _span(200_000)
-    ('2 s', '6 min', '2 h', '2 days')
-    """
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _data(site: SiteStatus) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""What keeps an installation running and says how it is: the supervisor of a site, metrics, and the doctor."""

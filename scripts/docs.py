@@ -137,7 +137,7 @@ def metrics_page() -> str:
     lines = [
         "# Metrics\n",
         MADE_BY,
-        "What a site tells Prometheus at `http://127.0.0.1:PORT/metrics` when it is run with `--metrics PORT`. What is not",
+        "What a site tells Prometheus at `http://127.0.0.1:PORT/metrics` when run with `--metrics PORT`. What is not",
         "known has no value: no metric says zero for it.\n",
         "| metric | kind | labels | meaning |",
         "| --- | --- | --- | --- |",

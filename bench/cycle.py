@@ -9,6 +9,7 @@ from psycopg import sql
 from bench.place import connection, home, load, recording
 from bench.report import Figure, show, stopwatch
 from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.config.store import Store
 from twinmart.db.connect import Connection
 from twinmart.etl.cycle import Etl
 
@@ -43,7 +44,7 @@ def _cycles(mart: Connection, etl: Etl, path: Path, name: str) -> list[float]:
     """Feed a recording in the order of its events, a few calls at a time; the milliseconds of each cycle."""
     staging = ensure_collector(mart, ensure_source(mart, f"{name}staging"), site=1)
     load(mart, path, [f"{name}staging"])
-    mart.execute("UPDATE cfg.source SET enabled = false WHERE name = %s", (f"{name}staging",))
+    Store(mart, author="bench").disable("source", f"{name}staging")
     live = ensure_collector(mart, ensure_source(mart, name), site=1)
     mart.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(live.idb_schema)))
     mart.execute(

@@ -128,6 +128,18 @@ class AmbiguousId(UsageError):
     code = "TM131"
 
 
+class WrongConfiguration(UsageError):
+    """An object or option of the configuration cannot be as a command or document says. What was there stays."""
+
+    code = "TM140"
+
+
+class UnknownObject(UsageError):
+    """The configuration has no object of the kind and name, or no revision of the number, that a command names."""
+
+    code = "TM141"
+
+
 # --- a check says no -------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +260,18 @@ class ForeignLink(Refused):
     """What stands at a site belongs to another link, or to an earlier life of the server."""
 
     code = "TM332"
+
+
+class ConfigurationGuard(Refused):
+    """A change of the configuration that must not be made now, such as a second enabled access point of a mart."""
+
+    code = "TM340"
+
+
+class TopologyChanged(Refused):
+    """The topology has another epoch than the command began with: somebody else changed the active site meanwhile."""
+
+    code = "TM341"
 
 
 class SpoolTakenTwice(Refused):

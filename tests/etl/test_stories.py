@@ -4,6 +4,7 @@ import pytest
 
 from tests.etl.story import DAWN, Switch
 from tests.support import Mart
+from twinmart.config.store import Store
 from twinmart.model.events import Kind
 
 
@@ -147,7 +148,7 @@ def test_a_pause_in_one_of_two_queues_leaves_the_agent_ready(switch: Switch) -> 
 
 
 def test_after_call_work_is_what_the_queue_grants(switch: Switch) -> None:
-    switch.mart.execute("INSERT INTO cfg.queue_setting (source_name, queue, wrapup_ms) VALUES ('pbx', 'sales', 15000)")
+    Store(switch.mart, author="test").put("queue", "pbx/sales", options={("gim-etl", "wrap-up-time"): "15"})
     answered_call(switch)
     for channel in ("c2", "c1"):
         switch.end(65, channel, "c1")

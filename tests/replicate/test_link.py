@@ -82,7 +82,7 @@ def test_nothing_is_left_after_taking_down(linked: Pair) -> None:
         assert active.execute("SELECT count(*) FROM pg_publication").fetchone() == (0,)
         origins = "SELECT count(*) FROM pg_replication_origin WHERE roname IN (SELECT origin FROM ops.link)"
         assert standby.execute(origins).fetchone() == (0,)
-        standby.execute("INSERT INTO cfg.queue_setting (queue) VALUES ('sales')")
+        standby.execute("INSERT INTO cfg.object (object_key, kind, name) VALUES (1, 'skill', 'sales')")
     assert link.tear_down(linked.source, linked.target) == []
 
 

@@ -196,7 +196,7 @@ def connection(mart: Mart) -> Connection:
     """A mart with a source, a queue and an agent."""
     connection = mart.connect()
     ensure_partitions(connection, DAY, DAY + timedelta(days=1))
-    insert(connection, "cfg.source", source_key=1, name="london", kind="asterisk-ami", site=1)
+    insert(connection, "cfg.object", object_key=1, name="london", kind="source")
     common = {"tenant_key": 1, "source_key": 1, "first_seen_at": EIGHT}
     queue = {"resource_key": QUEUE, "resource_type_code": "QUEUE", "natural_name": "sales", "resource_name": "sales"}
     insert(connection, "mart.resource_", **common, **queue)
@@ -319,8 +319,8 @@ class TestUnits:
         assert row == {"job_id": "transform-7", "row_count": 9, "created_ts": EIGHT_TS + 2}
 
     def test_extractions_have_a_mark_under_both_names(self, connection: Connection) -> None:
-        collector = {"collector_key": 5, "name": "london_a", "source_key": 1, "twin": "a", "site": 1}
-        insert(connection, "cfg.collector", **collector, idb_schema="idb_london_a")
+        collector = {"object_key": 5, "name": "london_a", "kind": "collector"}
+        insert(connection, "cfg.object", **collector, properties='{"idb_schema": "idb_london_a"}')
         span = {"started_at": EIGHT, "ended_at": at(1), "last_event_at": at(-1.5)}
         insert(connection, "ctl.extract_history", **span, collector_key=5, source_key=1, rows_read=4)
         for view in ("ctl_extract_history", "admin_extract_history"):

@@ -8,6 +8,7 @@ from tests.support import Mart
 from tests.truth.recording import Recording
 from twinmart.collect.backfill import backfill_file
 from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.config.store import Store
 from twinmart.db.connect import Connection
 from twinmart.etl.cycle import run_once
 
@@ -28,11 +29,8 @@ def load(mart: Mart, recording: Recording, streams: Iterable[Path] | None = None
     source = ensure_source(connection, recording.source, site=SITE)
     collector = ensure_collector(connection, source, site=SITE)
     for queue, setting in recording.settings.items():
-        connection.execute(
-            "INSERT INTO cfg.queue_setting (source_name, queue, service_level_ms) VALUES (%s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            (source.name, queue, setting["servicelevel"] * 1000),
-        )
+        threshold = {("gim-etl", "q-answer-threshold"): str(setting["servicelevel"])}
+        Store(connection, author="test").put("queue", f"{source.name}/{queue}", options=threshold)
     for stream in recording.streams if streams is None else streams:
         backfill_file(connection, collector.idb_schema, source.name, stream)
     run_once(SITE, {SITE: mart.dsn})

@@ -9,13 +9,13 @@ import typer
 
 from twinmart import errors
 from twinmart.cli.context import answer, answer_json, home_of, table, tell
+from twinmart.cli.writing import stores
 from twinmart.collect.backfill import Loaded, backfill_file
 from twinmart.collect.collector import Collector
 from twinmart.collect.config import CollectorConfig
 from twinmart.collect.settings import CollectorSettings, find_settings
 from twinmart.config.sources import collectors, ensure_collector, ensure_source
 from twinmart.db.connect import session
-from twinmart.db.sqlfiles import sql_text
 from twinmart.etl.cycle import Cycle, run_once
 from twinmart.settings import read_secret
 from twinmart.site.home import Home
@@ -75,8 +75,10 @@ def backfill_asterisk_ami(
     home = home_of(ctx)
     chosen = home.site(site)
     active = _active_site(home)
-    with session(home.site(active).dsn(), application_name="twinmart backfill", autocommit=True) as mart:
-        collector = ensure_collector(mart, ensure_source(mart, source, site=site), site=site)
+    with stores(home, reason="twinmart backfill") as marts:
+        for store in marts:
+            known = ensure_source(store.connection, source, site=site, store=store)
+            collector = ensure_collector(store.connection, known, site=site, store=store)
     with session(chosen.dsn(), application_name="twinmart backfill", autocommit=True) as idb:
         loaded = backfill_file(idb, collector.idb_schema, source, recording, collector=collector.name)
     cycle = None if no_etl else run_once(active, {one.number: one.dsn() for one in home.sites}, tell=_tell_of_cycle)
@@ -106,7 +108,8 @@ def source_add(
     tls: Annotated[bool | None, typer.Option("--tls/--no-tls", help="Whether the connection is encrypted.")] = None,
     username: Annotated[str | None, typer.Option(help="Account of the collectors there.")] = None,
     secret_ref: Annotated[
-        str | None, typer.Option("--secret", metavar="env:NAME|file:PATH", help="Where its password is found.")
+        str | None,
+        typer.Option("--secret", metavar="WHERE", help="Its password: env:NAME, file:PATH or keyring:SERVICE/NAME."),
     ] = None,
     site: Annotated[int, typer.Option(min=1, help="Site at which the server stands.")] = 1,
     twin_site: Annotated[
@@ -117,19 +120,19 @@ def source_add(
 
     Example: twinmart source add london --host 10.0.0.5 --username twinmart --secret file:/etc/twinmart/london
     """
-    if secret_ref is not None and not secret_ref.startswith(("env:", "file:")):
-        raise errors.WrongSetting(
-            "the password itself is not stored, only where it is found",
-            hint="Put it into a file and name that with --secret file:PATH. Nothing was changed.",
-        )
     home = home_of(ctx)
     others = [one.number for one in home.require_sites() if one.number != home.site(site).number]
     second = twin_site if twin_site is not None else next(iter(others), None)
-    with session(home.site(_active_site(home)).dsn(), application_name="twinmart source add") as mart:
-        source = ensure_source(mart, name, site=site)
-        told = {"host": host, "port": port, "tls": tls, "username": username, "secret_ref": secret_ref}
-        mart.execute(sql_text("collect/set_source"), {"source_key": source.key, **told})
-        made = [ensure_collector(mart, source, site=number) for number in (source.site, second) if number is not None]
+    told = {"host": host, "port": port, "tls": tls, "username": username, "secret": secret_ref}
+    with stores(home, reason="twinmart source add") as marts:
+        for store in marts:
+            source = ensure_source(store.connection, name, site=site, store=store)
+            store.put("source", name, {key: value for key, value in told.items() if value is not None})
+            made = [
+                ensure_collector(store.connection, source, site=number, store=store)
+                for number in (source.site, second)
+                if number is not None
+            ]
     for collector in made:
         answer(f"collector {collector.name} at site {collector.site}, interaction database {collector.idb_schema}")
     answer(f"next   twinmart collect --collector {made[0].name}")

@@ -1,7 +1,7 @@
 """The sources that a mart collects and the two collectors of each: who they are and where they write.
 
-Rows of ``cfg.source`` and ``cfg.collector``. Their keys are hashes of their names, so that every site, and every order
-of registering, gives the same ones.
+Objects of the configuration, whose keys are hashes of their names, so that every site, and every order of registering,
+gives the same ones.
 """
 
 import re
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from twinmart import errors
+from twinmart.config.store import Store, writing
 from twinmart.db.connect import Connection
+from twinmart.db.sqlfiles import sql_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -40,9 +42,13 @@ class Collector:
     site: int
     idb_schema: str
     enabled: bool
+    # Whether it, its source and its access point are enabled, and application "mart" is connected to it and to that.
+    extracted: bool
 
 
-def ensure_source(connection: Connection, name: str, *, kind: str = "asterisk-ami", site: int = 1) -> Source:
+def ensure_source(
+    connection: Connection, name: str, *, kind: str = "asterisk-ami", site: int = 1, store: Store | None = None
+) -> Source:
     """Return the source of this name, registering it at the site if it is new.
 
     Raises:
@@ -54,33 +60,38 @@ def ensure_source(connection: Connection, name: str, *, kind: str = "asterisk-am
             detail="a name is up to 63 letters, digits, dots, dashes and underscores; the first is a letter or digit",
             hint="Nothing was changed. Choose another name with --source.",
         )
-    connection.execute(
-        "INSERT INTO cfg.source (source_key, name, kind, site) VALUES (mart.dimension_key(%s), %s, %s, %s)"
-        " ON CONFLICT DO NOTHING",
-        ("SOURCE|" + name, name, kind, site),
-    )
-    row = connection.execute(
-        "SELECT source_key, name, kind, site, enabled FROM cfg.source WHERE name = %s", (name,)
-    ).fetchone()
-    assert row is not None  # noqa: S101  it was inserted above
+    with writing(connection):
+        store = store or _store(connection)
+        if store.find("source", name) is None:
+            ensure_site(store, site)
+            store.put("source", name, {"protocol": kind, "site": site})
+        row = connection.execute(
+            "SELECT source_key, name, kind, site, enabled FROM cfg.source WHERE name = %s", (name,)
+        ).fetchone()
+    assert row is not None  # noqa: S101  it was made above
     return Source(*row)
 
 
-def ensure_collector(connection: Connection, source: Source, *, site: int) -> Collector:
+def ensure_collector(connection: Connection, source: Source, *, site: int, store: Store | None = None) -> Collector:
     """Return the collector that writes the source's events at the site, registering it if it is new.
 
-    The collector at the source's own site is twin a, the one at any other site twin b.
+    The collector at the source's own site is twin a, the one at any other site twin b. With a new one comes the access
+    point of its interaction database, and application "mart" is connected to both.
 
     Raises:
         WrongSetting: twin b stands at yet another site already.
     """
     twin = "a" if site == source.site else "b"
     name = f"{source.name}_{twin}"
-    connection.execute(
-        "INSERT INTO cfg.collector (collector_key, name, source_key, twin, site, idb_schema)"
-        " VALUES (mart.dimension_key(%s), %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        ("COLLECTOR|" + name, name, source.key, twin, site, schema_name(source.name, twin)),
-    )
+    with writing(connection):
+        store = store or _store(connection)
+        if store.find("collector", name) is None:
+            ensure_site(store, site)
+            schema = schema_name(source.name, twin)
+            store.put("collector", name, {"source": source.name, "twin": twin, "site": site, "idb_schema": schema})
+            store.put("access_point", name, {"role": "ICON_CORE", "site": site})
+            known = store.get("application", "mart").connections
+            store.put("application", "mart", connections={*known, ("collector", name), ("access_point", name)})
     found = next(one for one in collectors(connection) if one.name == name)
     if found.site != site:
         raise errors.WrongSetting(
@@ -91,13 +102,21 @@ def ensure_collector(connection: Connection, source: Source, *, site: int) -> Co
     return found
 
 
+def ensure_site(store: Store, site: int) -> None:
+    """Register a site with its host and the access point of its mart, if it is new."""
+    if store.find("site", str(site)) is None:
+        store.put("site", str(site))
+        store.put("host", f"site{site}", {"site": site})
+        store.put("access_point", f"mart@{site}", {"role": "INFO_MART", "site": site}, enabled=False)
+
+
 def collectors(connection: Connection) -> list[Collector]:
     """Return all collectors, those of one source together."""
-    rows = connection.execute(
-        "SELECT collector_key, c.name, source_key, s.name, twin, c.site, idb_schema, c.enabled AND s.enabled"
-        " FROM cfg.collector AS c JOIN cfg.source AS s USING (source_key) ORDER BY s.name, twin"
-    )
-    return [Collector(*row) for row in rows]
+    return [Collector(*row) for row in connection.execute(sql_text("config/collectors"))]
+
+
+def _store(connection: Connection) -> Store:
+    return Store(connection, author="twinmart", reason="registered")
 
 
 def schema_name(source_name: str, twin: str) -> str:

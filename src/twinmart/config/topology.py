@@ -1,10 +1,14 @@
-"""Which site is active: the one that loads the mart, by the newest word of all sites that answer."""
+"""Which site is active: the one that loads the mart, by the newest word of all sites that answer.
+
+The configuration is written at the active site, and at each other one that is not a replica of it, since nothing else
+would bring the change there.
+"""
 
 from collections.abc import Mapping
 
-from twinmart.db.connect import session
+from twinmart.db.connect import Connection, session
 from twinmart.db.migrate import schema_state
-from twinmart.errors import MartError, NotReady, SiteUnreachable
+from twinmart.errors import MartError, NotReady, SiteUnreachable, TopologyChanged
 
 
 def active_site(dsns: Mapping[int, str]) -> int:
@@ -16,17 +20,71 @@ def active_site(dsns: Mapping[int, str]) -> int:
         SiteUnreachable: no site answers.
         NotReady: those that answer have no mart that this program can use.
     """
+    return _heard(dsns)[0]
+
+
+def write_dsns(dsns: Mapping[int, str]) -> dict[int, str]:
+    """Return the connection strings of the marts to which a change of the configuration is written, the active first.
+
+    These are that of the active site and, of the others that answer, those that are no replicas.
+
+    Raises:
+        SiteUnreachable: no site answers.
+        NotReady: those that answer have no mart that this program can use.
+    """
+    active, replicas, answered = _heard(dsns)
+    others = [site for site in dsns if site in answered and site not in replicas and site != active]
+    return {site: dsns[site] for site in (active, *others) if site in dsns}
+
+
+def raise_epoch(connection: Connection, *, expected_epoch: int, active_site: int) -> int:
+    """Make a site the active one in this mart, unless somebody else has changed the topology; return the new epoch.
+
+    It is part of the caller's transaction.
+
+    Raises:
+        TopologyChanged: the epoch is not the expected one; nothing was changed.
+    """
+    row = connection.execute(
+        "UPDATE cfg.topology SET active_site = %s, epoch = epoch + 1, changed_at = now() WHERE epoch = %s"
+        " RETURNING epoch",
+        (active_site, expected_epoch),
+    ).fetchone()
+    if row is not None:
+        return int(row[0])
+    found = connection.execute("SELECT epoch, active_site FROM cfg.topology").fetchone()
+    raise TopologyChanged(
+        f"site {active_site} was not made the active one",
+        detail=f"epoch {expected_epoch} was expected, epoch and active site are {found}; nothing was changed",
+        hint="Look with: twinmart status. Then run the same command again.",
+    )
+
+
+def _heard(dsns: Mapping[int, str]) -> tuple[int, set[int], set[int]]:
+    """Return the active site, the sites that are replicas now, and those that answered."""
     words: list[tuple[int, int]] = []
+    replicas: set[int] = set()
+    answered: set[int] = set()
     missed: MartError = NotReady("there are no sites", hint="Make them with: twinmart init.")
-    for dsn in dsns.values():
+    for site, dsn in dsns.items():
         try:
             with session(dsn, application_name="twinmart") as mart:
                 obstacle = schema_state(mart).obstacle()
                 if obstacle is not None:
                     raise obstacle
                 words += mart.execute("SELECT epoch, active_site FROM cfg.topology").fetchall()
+                answered.add(site)
+                if is_replica(mart):
+                    replicas.add(site)
         except (SiteUnreachable, NotReady) as error:
             missed = error
     if not words:
         raise missed
-    return max(words)[1]
+    return max(words)[1], replicas, answered
+
+
+def is_replica(mart: Connection) -> bool:
+    """Say whether a mart is a replica of another now, and so not to be written."""
+    if mart.execute("SELECT to_regclass('ops.replica') IS NULL").fetchone() == (True,):
+        return False
+    return mart.execute("SELECT EXISTS (SELECT FROM ops.replica)").fetchone() == (True,)

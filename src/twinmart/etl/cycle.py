@@ -190,7 +190,7 @@ class Etl:
     def _by_source(self) -> dict[int, list[Collector]]:
         found: dict[int, list[Collector]] = {}
         for collector in collectors(self._extractor.mart):
-            if collector.enabled:
+            if collector.extracted:
                 found.setdefault(collector.source_key, []).append(collector)
         return found
 

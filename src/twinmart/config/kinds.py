@@ -1,0 +1,201 @@
+"""What each kind of object is like: its properties, checked when they are written."""
+
+import re
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_REFERENCE = re.compile(r"env:\w+|file:/.+|file:.+|keyring:[^/]+/.+")
+
+Number: TypeAlias = Annotated[int, Field(ge=1, le=99)]
+Role: TypeAlias = Literal["ICON_CFG", "ICON_CORE", "ICON_MM", "ICON_OCS", "INFO_MART"]
+
+# The usual port of the agent that starts and stops processes on a host, and the least that it may have.
+LCA_PORT, LEAST_LCA_PORT = 4999, 2000
+
+
+def _reference(text: str) -> str:
+    if not _REFERENCE.fullmatch(text):
+        # What was given may be the password itself, so it is not repeated.
+        raise ValueError("the secret itself is never stored: write env:NAME, file:PATH or keyring:SERVICE/NAME")
+    return text
+
+
+Secret: TypeAlias = Annotated[str, AfterValidator(_reference)]
+
+
+class Properties(BaseModel):
+    """Properties of an object; what is not told is left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: ClassVar[str]
+    # Property that names another object, and the kind of that.
+    refers: ClassVar[dict[str, str]] = {}
+
+    description: str | None = Field(None, description="in your words")
+
+
+class Tenant(Properties):
+    """A business whose figures are its own."""
+
+    kind = "tenant"
+
+
+class Site(Properties):
+    """A place with a mart of its own; its name is its number."""
+
+    kind = "site"
+
+
+class Host(Properties):
+    """A machine on which applications run."""
+
+    kind = "host"
+    refers = {"site": "site"}
+
+    site: Number = Field(description="site at which it stands")
+    address: str | None = Field(None, description="name or address by which others reach it")
+    lca_port: int = Field(
+        LCA_PORT,
+        ge=1,
+        le=65535,
+        description="port of the agent that starts processes there; below 2000 it becomes 4999",
+    )
+
+
+class StartUp(BaseModel):
+    """What an application is told when it starts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    configuration_database: Number | None = Field(None, description="site whose copy of the configuration it reads")
+
+
+class Application(Properties):
+    """A process; one object stands for it wherever it runs, so that a move changes its host and nothing else."""
+
+    kind = "application"
+    refers = {"host": "host"}
+
+    type: Literal["mart_server", "console", "report_server", "replication"] = Field(description="what it is")
+    host: str | None = Field(None, description="host on which it runs")
+    start_up_arguments: StartUp = Field(default_factory=StartUp, description="what it is told when it starts")
+
+
+class AccessPoint(Properties):
+    """How one database is reached, and what for."""
+
+    kind = "access_point"
+    refers = {"site": "site"}
+
+    role: Role = Field(description="what the database is")
+    site: Number = Field(description="site at which it stands")
+
+
+class Source(Properties):
+    """A telephony server."""
+
+    kind = "source"
+    refers = {"site": "site", "tenant": "tenant"}
+
+    protocol: Literal["asterisk-ami"] = Field("asterisk-ami", description="what it speaks")
+    site: Number = Field(description="site at which it stands")
+    host: str | None = Field(None, description="address of its management interface")
+    port: int | None = Field(None, ge=1, le=65535, description="port of its management interface")
+    tls: bool = Field(default=False, description="whether the connection is encrypted")
+    username: str | None = Field(None, description="account of the collectors there")
+    secret: Secret | None = Field(None, description="where its password is found")
+    tenant: str | None = Field(None, description="tenant whose calls it switches; else the default one")
+
+
+class Collector(Properties):
+    """One of the two collectors of a source; an application too."""
+
+    kind = "collector"
+    refers = {"source": "source", "site": "site", "host": "host"}
+
+    source: str = Field(description="source that it listens to")
+    twin: Literal["a", "b"] = Field(description="a stands at the source's own site, b at another")
+    site: Number = Field(description="site of its interaction database")
+    idb_schema: str = Field(min_length=1, max_length=63, description="schema of its interaction database")
+    host: str | None = Field(None, description="host on which it runs")
+
+
+class Agent(Properties):
+    """A person who takes calls; the name is source and interface."""
+
+    kind = "agent"
+    refers = {"source": "source"}
+
+    source: str | None = Field(None, description="source at which the agent works")
+    natural_name: str | None = Field(None, description="interface by which the source knows the agent")
+    full_name: str | None = Field(None, description="name of the person")
+    employee_id: str | None = Field(None, description="number of the person")
+    skills: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict, description="levels by skill")
+
+
+class Login(Properties):
+    """A code with which an agent logs in, or an endpoint."""
+
+    kind = "login"
+    refers = {"source": "source", "agent": "agent"}
+
+    source: str | None = Field(None, description="source that it is for")
+    agent: str | None = Field(None, description="agent who uses it")
+
+
+class AgentGroup(Properties):
+    """Agents who belong together."""
+
+    kind = "agent_group"
+    refers = {"source": "source", "agents": "agent"}
+
+    source: str | None = Field(None, description="source at which they work")
+    agents: tuple[str, ...] = Field((), description="its agents")
+
+
+class Queue(Properties):
+    """A queue, at one source or, without one, of that name at every source."""
+
+    kind = "queue"
+    refers = {"source": "source"}
+
+    source: str | None = Field(None, description="source that has it")
+    queue: str = Field(min_length=1, description="name by which the source knows it")
+
+
+class QueueGroup(Properties):
+    """Queues that are reported on together."""
+
+    kind = "queue_group"
+    refers = {"queues": "queue"}
+
+    queues: tuple[str, ...] = Field((), description="its queues")
+
+
+class Skill(Properties):
+    """Something that agents can do to some level."""
+
+    kind = "skill"
+
+
+class Calendar(Properties):
+    """A calendar; its options stand in a section of application "mart"."""
+
+    kind = "calendar"
+
+    section: str = Field("date-time", pattern=r"date-time(-[A-Za-z0-9_-]+)?", description="section of its options")
+
+
+KINDS: dict[str, type[Properties]] = {
+    one.kind: one
+    for one in (
+        Tenant, Site, Host, Application, AccessPoint, Source, Collector, Agent, Login, AgentGroup, Queue, QueueGroup,
+        Skill, Calendar,
+    )
+}  # fmt: skip
+
+# Kinds that other kinds of the table above may be connected to, and which may have options.
+CONNECTED = {"application": ("application", "collector", "access_point"), "collector": ("source", "access_point")}
+WITH_OPTIONS = ("application", "collector", "tenant", "source", "queue")

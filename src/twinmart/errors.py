@@ -140,6 +140,18 @@ class UnknownObject(UsageError):
     code = "TM141"
 
 
+class WrongWriterSchedule(UsageError):
+    """The option ``writer-schedule`` of the aggregation cannot be read, or names no writer or too many."""
+
+    code = "TM170"
+
+
+class WrongAggregateRequest(UsageError):
+    """A request to aggregate again names a set, tenant or span that cannot be. Nothing was requested."""
+
+    code = "TM171"
+
+
 # --- a check says no -------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +208,12 @@ class LinkNotSteady(NotReady):
     """The replication link is not in the state that the command needs; the detail says which it is in."""
 
     code = "TM233"
+
+
+class AggregateDiffers(NotReady):
+    """Aggregates are not what the facts say, or a level is not the sum of the one below."""
+
+    code = "TM270"
 
 
 # --- a guard stopped it ----------------------------------------------------------------------------------------------

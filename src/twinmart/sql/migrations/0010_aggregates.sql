@@ -351,25 +351,148 @@ CREATE TABLE ctl.aggregate_request (
     set_name text NOT NULL,
     level text NOT NULL CHECK (level IN ('subhr', 'day', 'month')),
     date_time_key bigint NOT NULL,
-    audit_key bigint NOT NULL,
+    transaction_id bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
     requested_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_key, set_name, level, date_time_key, audit_key)
+    PRIMARY KEY (tenant_key, set_name, level, date_time_key, transaction_id)
 );
 COMMENT ON TABLE ctl.aggregate_request IS 'Intervals of aggregates to be computed again; left by loads in their own transaction, taken by the rebuild in its own';
 COMMENT ON COLUMN ctl.aggregate_request.tenant_key IS 'Tenant';
 COMMENT ON COLUMN ctl.aggregate_request.set_name IS 'Set';
 COMMENT ON COLUMN ctl.aggregate_request.level IS 'subhr: 15 minutes and the hour; day; month';
 COMMENT ON COLUMN ctl.aggregate_request.date_time_key IS 'Begin of the interval of that level';
-COMMENT ON COLUMN ctl.aggregate_request.audit_key IS 'Load that asks; 0 a lower level that changed; less than 0 a redo. Keeps writers from waiting for each other';
+COMMENT ON COLUMN ctl.aggregate_request.transaction_id IS 'Transaction that asks: keeps those that ask and those that take from waiting for each other';
 COMMENT ON COLUMN ctl.aggregate_request.requested_at IS 'When; a level with a delay is due so much later';
 
 CREATE TABLE ctl.aggregate_horizon (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    source_key bigint PRIMARY KEY,
     reached_at timestamptz NOT NULL,
     moved_at timestamptz NOT NULL
 );
-COMMENT ON TABLE ctl.aggregate_horizon IS 'Up to when states that go on are counted: the latest event loaded when aggregation ran last; one row';
-COMMENT ON COLUMN ctl.aggregate_horizon.only_row IS 'Keeps the table at one row';
-COMMENT ON COLUMN ctl.aggregate_horizon.reached_at IS 'The moment';
+COMMENT ON TABLE ctl.aggregate_horizon IS 'Up to when states that go on are counted: how far each source had been heard when aggregation ran last';
+COMMENT ON COLUMN ctl.aggregate_horizon.source_key IS 'Source';
+COMMENT ON COLUMN ctl.aggregate_horizon.reached_at IS 'Its latest event that was extracted then';
 COMMENT ON COLUMN ctl.aggregate_horizon.moved_at IS 'When it was moved last';
-INSERT INTO ctl.aggregate_horizon VALUES (true, 'epoch', 'epoch');
+
+CREATE TABLE ctl.aggregate_threshold_span (
+    from_at timestamptz NOT NULL,
+    to_at timestamptz NOT NULL CHECK (to_at > from_at),
+    as_of timestamptz NOT NULL,
+    PRIMARY KEY (as_of, from_at)
+);
+COMMENT ON TABLE ctl.aggregate_threshold_span IS 'Spans that were redone with later thresholds than their own; the latest counts';
+COMMENT ON COLUMN ctl.aggregate_threshold_span.from_at IS 'Begin';
+COMMENT ON COLUMN ctl.aggregate_threshold_span.to_at IS 'End';
+COMMENT ON COLUMN ctl.aggregate_threshold_span.as_of IS 'Thresholds in force at this time hold for the span';
+
+-- What goes on over midnight is found by its end, however long ago it began.
+CREATE INDEX ixn_resource_state_fact_end_ix ON mart.ixn_resource_state_fact ((coalesce(end_date_time_key, 9223372036854775807)));
+CREATE INDEX sm_res_session_fact_end_ix ON mart.sm_res_session_fact ((coalesce(end_date_time_key, 9223372036854775807)));
+CREATE INDEX sm_res_state_fact_end_ix ON mart.sm_res_state_fact ((coalesce(end_date_time_key, 9223372036854775807)));
+CREATE INDEX sm_res_state_reason_fact_end_ix ON mart.sm_res_state_reason_fact ((coalesce(end_date_time_key, 9223372036854775807)));
+
+-- Whoever writes facts leaves requests for the intervals that they touched before and touch now, in the same transaction. Triggers do not
+-- fire where replication applies: there the requests arrive by themselves.
+CREATE FUNCTION ctl.request_of_interaction() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key)
+    SELECT DISTINCT tenant_key, 'id', 'subhr', start_date_time_key FROM changed
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$body$;
+COMMENT ON FUNCTION ctl.request_of_interaction() IS 'Leaves requests for the aggregates that interactions go into';
+
+CREATE FUNCTION ctl.request_of_attempt() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key)
+    SELECT DISTINCT fact.tenant_key, wanted.set_name, 'subhr', wanted.date_time_key
+    FROM changed AS fact
+    CROSS JOIN LATERAL (VALUES ('agent', fact.start_date_time_key), ('agent_grp', fact.start_date_time_key),
+        ('agent_queue', CASE WHEN fact.last_queue_resource_key <> -2 THEN fact.start_date_time_key END),
+        ('queue', fact.mediation_date_time_key), ('queue_acc_agent', fact.mediation_date_time_key),
+        ('id', fact.interaction_date_time_key)) AS wanted (set_name, date_time_key)
+    WHERE wanted.date_time_key IS NOT NULL
+    UNION
+    SELECT DISTINCT fact.tenant_key, 'i_agent', 'subhr', touched.key
+    FROM changed AS fact
+    LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
+    CROSS JOIN LATERAL generate_series(fact.start_date_time_key, mart.date_time_key(coalesce(fact.end_at, greatest(horizon.reached_at,
+        fact.start_at)) + interval '1 millisecond' * (fact.after_call_work_duration_ms + fact.customer_acw_duration_ms
+        + fact.cons_rcv_acw_duration_ms)), 900) AS touched (key)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$body$;
+COMMENT ON FUNCTION ctl.request_of_attempt() IS 'Leaves requests for the aggregates that attempts go into';
+
+CREATE FUNCTION ctl.request_of_visit() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key)
+    SELECT DISTINCT fact.tenant_key, wanted.set_name, 'subhr', fact.start_date_time_key
+    FROM changed AS fact
+    CROSS JOIN unnest(ARRAY['queue', 'queue_acc_agent', 'queue_abn']) AS wanted (set_name)
+    UNION
+    -- An earlier visit is the last one to the queue, or is it no more.
+    SELECT earlier.tenant_key, 'queue_abn', 'subhr', earlier.start_date_time_key
+    FROM changed AS fact
+    JOIN mart.mediation_segment_fact AS earlier
+        ON earlier.tenant_key = fact.tenant_key
+        AND earlier.start_date_time_key BETWEEN fact.start_date_time_key - 86400 AND fact.start_date_time_key
+        AND earlier.interaction_id = fact.interaction_id
+        AND earlier.result = 'abandoned'
+    WHERE fact.entered_by <> 'arrival' OR fact.entry_ordinal > 1
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$body$;
+COMMENT ON FUNCTION ctl.request_of_visit() IS 'Leaves requests for the aggregates that visits go into';
+
+CREATE FUNCTION ctl.request_of_session() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key)
+    SELECT DISTINCT tenant_key, 'i_sess_state', 'subhr', end_of.date_time_key
+    FROM changed
+    CROSS JOIN LATERAL (VALUES (start_date_time_key), (end_date_time_key)) AS end_of (date_time_key)
+    WHERE end_of.date_time_key IS NOT NULL
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$body$;
+COMMENT ON FUNCTION ctl.request_of_session() IS 'Leaves requests for the aggregates that begins and ends of sessions go into';
+
+CREATE FUNCTION ctl.request_of_span() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key)
+    SELECT DISTINCT fact.tenant_key, TG_ARGV[0], 'subhr', touched.key
+    FROM changed AS fact
+    LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
+    CROSS JOIN LATERAL generate_series(fact.start_date_time_key,
+        mart.date_time_key(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))), 900) AS touched (key)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$body$;
+COMMENT ON FUNCTION ctl.request_of_span() IS 'Leaves requests for a set in every interval that spans of time touch; those that go on, up to the horizon';
+
+DO $triggers$
+DECLARE
+    fact record;
+    event record;
+BEGIN
+    FOR fact IN
+        SELECT * FROM (VALUES ('interaction_fact', 'request_of_interaction()'), ('interaction_resource_fact', 'request_of_attempt()'),
+            ('mediation_segment_fact', 'request_of_visit()'), ('sm_res_session_fact', 'request_of_session()'),
+            ('ixn_resource_state_fact', 'request_of_span(''i_agent'')'), ('sm_res_state_fact', 'request_of_span(''i_sess_state'')'),
+            ('sm_res_state_reason_fact', 'request_of_span(''i_state_rsn'')'), ('resource_group_fact_', 'request_of_span(''agent_grp'')'))
+            AS f (name, call)
+    LOOP
+        FOR event IN
+            SELECT * FROM (VALUES ('inserted', 'INSERT', 'NEW'), ('changed_to', 'UPDATE', 'NEW'), ('changed_from', 'UPDATE', 'OLD'),
+                ('deleted', 'DELETE', 'OLD')) AS e (name, operation, rows)
+        LOOP
+            EXECUTE format('CREATE TRIGGER aggregate_%s AFTER %s ON mart.%I REFERENCING %s TABLE AS changed FOR EACH STATEMENT'
+                ' EXECUTE FUNCTION ctl.%s', event.name, event.operation, fact.name, event.rows, fact.call);
+        END LOOP;
+    END LOOP;
+END
+$triggers$;

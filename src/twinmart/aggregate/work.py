@@ -1,0 +1,120 @@
+"""What is to be rebuilt next: spans of requested intervals, handed out to writers; recent ones before old ones."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Condition
+
+from twinmart.aggregate.schedule import Schedule
+from twinmart.db.connect import Connection
+from twinmart.db.sqlfiles import sql_text
+
+# Intervals that began within so many seconds are recent.
+RECENT_S = 86_400
+
+# A list of what is pending is used for so long before it is read again, so that today's news does not wait for it.
+FRESH_S = 1.0
+
+_WIDTH_S = {"subhr": 900, "day": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one transaction rebuilds: the intervals of a set from ``from_key`` up to ``to_key``, that one left out."""
+
+    tenant_key: int
+    set_name: str
+    level: str
+    from_key: int
+    to_key: int
+    zone: int
+
+    def span(self) -> dict[str, object]:
+        """Return the parameters of every statement that works on it."""
+        return {"tenant_key": self.tenant_key, "from_key": self.from_key, "to_key": self.to_key}
+
+    def overlaps(self, other: "Unit") -> bool:
+        """Whether both write the same rows; 15 minutes also write the hour."""
+        mine, others = ((u.from_key // 3600 * 3600, -(-u.to_key // 3600) * 3600) for u in (self, other))
+        is_same = (self.tenant_key, self.set_name, self.level) == (other.tenant_key, other.set_name, other.level)
+        return is_same and mine[0] < others[1] and others[0] < mine[1]
+
+
+@dataclass
+class Work:
+    """Hands out units to writers, each to one of them, until nothing is left that they may do.
+
+    ``mart`` is used under the lock of this object only.
+    """
+
+    mart: Connection
+    schedule: Schedule
+    delays_s: Mapping[str, int]
+    _ready: list[Unit] = field(default_factory=list)
+    _busy: list[Unit] = field(default_factory=list)
+    _read_at: float = float("-inf")
+    _changed: Condition = field(default_factory=Condition)
+    is_stopped: bool = False
+
+    def units(self, writer: int) -> Iterator[Unit]:
+        """Yield units for a writer, counted from 0; each counts as being worked on until the next is asked for."""
+        unit = None
+        while (unit := self._next(writer, unit)) is not None:
+            yield unit
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        with self._changed:
+            self.is_stopped = True
+            self._changed.notify_all()
+
+    def _next(self, writer: int, done: Unit | None) -> Unit | None:
+        with self._changed:
+            if done is not None:
+                self._busy.remove(done)
+                self._changed.notify_all()
+            while not self.is_stopped:
+                zones = self.schedule.by_hour[datetime.now(UTC).hour].zones(writer)
+                if (unit := self._pick(zones)) is not None:
+                    self._busy.append(unit)
+                    return unit
+                if not self._busy:
+                    return None
+                # What others do may ask for higher levels.
+                self._changed.wait(FRESH_S)
+        return None
+
+    def _pick(self, zones: tuple[int, ...]) -> Unit | None:
+        is_old = time.monotonic() - self._read_at > FRESH_S
+        for is_read in (is_old, True):
+            if is_read:
+                self._read()
+            for zone in zones:
+                for unit in self._ready:
+                    if unit.zone == zone and not any(unit.overlaps(other) for other in self._busy):
+                        self._ready.remove(unit)
+                        return unit
+            if is_old:
+                break
+        return None
+
+    def _read(self) -> None:
+        recent = int(time.time()) - RECENT_S
+        rows = self.mart.execute(
+            sql_text("aggregate/pending"),
+            {"recent_key": recent, "day_delay_s": self.delays_s["day"], "month_delay_s": self.delays_s["month"]},
+        )
+        self._ready = [
+            Unit(tenant_key, name, level, first, _end(level, last), zone)
+            for tenant_key, name, level, first, last, zone in rows
+        ]
+        self._read_at = time.monotonic()
+
+
+def _end(level: str, last_key: int) -> int:
+    if level == "month":
+        begin = datetime.fromtimestamp(last_key, UTC)
+        following = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+        return int(following.timestamp())
+    return last_key + _WIDTH_S[level]

@@ -1,0 +1,74 @@
+-- Rows of I_AGENT: what one state of an agent inside an interaction adds to each interval that it touches.
+-- grain   state of an agent in an interaction, interval
+-- reads   mart.ixn_resource_state_fact, mart.interaction_resource_fact, mart.resource_, ctl.aggregate_horizon
+-- writes  nothing
+-- rule    clipped at the ends of the interval, so that its parts add up to the millisecond; counted where it begins. What has no end counts
+--         up to the horizon of its source. A state belongs to the customer, a consultation or a call between agents as its attempt does
+-- parameters  tenant_key, from_key, to_key
+SELECT
+    piece.tenant_key,
+    piece.date_time_key,
+    piece.resource_key,
+    piece.media_type_key,
+    piece.interaction_type_key,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'invite' THEN piece.begun ELSE 0 END AS invite,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'invite' THEN piece.clipped_ms ELSE 0 END AS invite_time_ms,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'talk' THEN piece.begun ELSE 0 END AS engage,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'talk' THEN piece.clipped_ms ELSE 0 END AS engage_time_ms,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'hold' THEN piece.begun ELSE 0 END AS hold,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'hold' THEN piece.clipped_ms ELSE 0 END AS hold_time_ms,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'wrap' THEN piece.begun ELSE 0 END AS wrap,
+    CASE WHEN piece.relation = 'customer' AND piece.phase = 'wrap' THEN piece.clipped_ms ELSE 0 END AS wrap_time_ms,
+    CASE WHEN piece.relation = 'received' AND piece.phase = 'talk' THEN piece.begun ELSE 0 END AS consult_received,
+    CASE WHEN piece.relation = 'received' AND piece.phase = 'invite' THEN piece.clipped_ms ELSE 0 END AS consult_received_invite_time_ms,
+    CASE WHEN piece.relation = 'received' AND piece.phase = 'talk' THEN piece.clipped_ms ELSE 0 END AS consult_received_engage_time_ms,
+    CASE WHEN piece.relation = 'received' AND piece.phase = 'hold' THEN piece.clipped_ms ELSE 0 END AS consult_received_hold_time_ms,
+    CASE WHEN piece.relation = 'received' AND piece.phase = 'wrap' THEN piece.clipped_ms ELSE 0 END AS consult_received_wrap_time_ms,
+    CASE WHEN piece.relation = 'initiated' AND piece.phase = 'invite' THEN piece.begun ELSE 0 END AS consult_initiated,
+    CASE WHEN piece.relation = 'initiated' THEN piece.clipped_ms ELSE 0 END AS consult_initiated_time_ms,
+    CASE WHEN piece.relation = 'internal' THEN piece.clipped_ms ELSE 0 END AS internal_time_ms
+FROM (
+    SELECT
+        state.*,
+        touched.date_time_key,
+        (touched.date_time_key = state.start_date_time_key)::integer AS begun,
+        greatest(least(state.end_ms, touched.date_time_key * 1000 + 900000) - greatest(state.start_ms, touched.date_time_key * 1000), 0)
+            AS clipped_ms
+    FROM (
+        SELECT
+            fact.tenant_key,
+            fact.start_date_time_key,
+            fact.resource_key,
+            fact.media_type_key,
+            fact.interaction_type_key,
+            CASE
+                WHEN fact.interaction_resource_state_key IN (1, 2) THEN 'invite'
+                WHEN fact.interaction_resource_state_key IN (3, 4) THEN 'talk'
+                WHEN fact.interaction_resource_state_key IN (5, 6) THEN 'hold'
+                ELSE 'wrap'
+            END AS phase,
+            CASE
+                WHEN attempt.customer_dial_count + attempt.customer_ring_count + attempt.customer_talk_count > 0 THEN 'customer'
+                WHEN attempt.attempt_kind = 'consult_out' THEN 'initiated'
+                WHEN attempt.attempt_kind IN ('consult', 'consult_queue') THEN 'received'
+                ELSE 'internal'
+            END AS relation,
+            mart.epoch_ms(fact.start_at) AS start_ms,
+            mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
+        FROM mart.ixn_resource_state_fact AS fact
+        JOIN mart.interaction_resource_fact AS attempt
+            ON attempt.tenant_key = fact.tenant_key
+            AND attempt.start_date_time_key = fact.interaction_resource_sdt_key
+            AND attempt.interaction_resource_id = fact.interaction_resource_id
+        JOIN mart.resource_ AS agent ON agent.resource_key = fact.resource_key AND agent.resource_type_code = 'AGENT'
+        LEFT JOIN ctl.aggregate_horizon AS horizon ON horizon.source_key = fact.source_key
+        WHERE fact.tenant_key = %(tenant_key)s
+          AND fact.start_date_time_key < %(to_key)s
+          AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+    ) AS state
+    CROSS JOIN LATERAL generate_series(
+        greatest(state.start_date_time_key, %(from_key)s),
+        least(greatest(state.start_ms, state.end_ms - 1) / 900000 * 900, %(to_key)s - 900),
+        900
+    ) AS touched (date_time_key)
+) AS piece

@@ -1,0 +1,69 @@
+-- Rows of QUEUE_ABN: visits abandoned, in one of 20 buckets of their wait.
+-- grain   visit of a caller to a queue
+-- reads   mart.mediation_segment_fact, threshold (temporary)
+-- writes  nothing
+-- rule    in the interval in which the visit ENTERED the queue; only the last visit of the interaction to that queue, consultations included.
+--         A wait that is exactly an edge falls into the bucket that ends there. Edges are those in force at the entry
+-- parameters  tenant_key, from_key, to_key
+SELECT
+    visit.tenant_key,
+    visit.date_time_key,
+    visit.resource_key,
+    visit.media_type_key,
+    visit.interaction_type_key,
+    visit.time_range_key,
+    1 AS abandoned,
+    visit.wait_ms AS abandoned_time_ms,
+    (visit.bucket = 1)::integer AS abandoned_sti_1,
+    (visit.bucket = 2)::integer AS abandoned_sti_2,
+    (visit.bucket = 3)::integer AS abandoned_sti_3,
+    (visit.bucket = 4)::integer AS abandoned_sti_4,
+    (visit.bucket = 5)::integer AS abandoned_sti_5,
+    (visit.bucket = 6)::integer AS abandoned_sti_6,
+    (visit.bucket = 7)::integer AS abandoned_sti_7,
+    (visit.bucket = 8)::integer AS abandoned_sti_8,
+    (visit.bucket = 9)::integer AS abandoned_sti_9,
+    (visit.bucket = 10)::integer AS abandoned_sti_10,
+    (visit.bucket = 11)::integer AS abandoned_sti_11,
+    (visit.bucket = 12)::integer AS abandoned_sti_12,
+    (visit.bucket = 13)::integer AS abandoned_sti_13,
+    (visit.bucket = 14)::integer AS abandoned_sti_14,
+    (visit.bucket = 15)::integer AS abandoned_sti_15,
+    (visit.bucket = 16)::integer AS abandoned_sti_16,
+    (visit.bucket = 17)::integer AS abandoned_sti_17,
+    (visit.bucket = 18)::integer AS abandoned_sti_18,
+    (visit.bucket = 19)::integer AS abandoned_sti_19,
+    (visit.bucket = 20)::integer AS abandoned_sti_20
+FROM (
+    SELECT
+        fact.tenant_key,
+        fact.start_date_time_key AS date_time_key,
+        fact.resource_key,
+        fact.media_type_key,
+        fact.interaction_type_key,
+        fact.total_duration_ms AS wait_ms,
+        coalesce(threshold.abandoned_range_key, -2) AS time_range_key,
+        width_bucket(fact.total_duration_ms - 1, threshold.abandoned_edges_ms) + 1 AS bucket
+    FROM mart.mediation_segment_fact AS fact
+    LEFT JOIN threshold
+        ON threshold.resource_key = fact.resource_key
+        AND threshold.media_type_key = fact.media_type_key
+        AND fact.start_at >= threshold.from_at
+        AND fact.start_at < threshold.to_at
+    WHERE fact.tenant_key = %(tenant_key)s
+      AND fact.start_date_time_key >= %(from_key)s
+      AND fact.start_date_time_key < %(to_key)s
+      AND fact.result = 'abandoned'
+      AND NOT EXISTS (
+          SELECT
+          FROM mart.mediation_segment_fact AS later
+          WHERE later.tenant_key = fact.tenant_key
+            AND later.interaction_id = fact.interaction_id
+            AND later.resource_key = fact.resource_key
+            AND later.start_date_time_key >= fact.start_date_time_key
+            AND later.start_date_time_key >= %(from_key)s
+            AND later.start_date_time_key <= (SELECT max(start_date_time_key) + 86400 FROM mart.mediation_segment_fact
+                WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s)
+            AND (later.start_at, later.mediation_segment_id) > (fact.start_at, fact.mediation_segment_id)
+      )
+) AS visit

@@ -1,0 +1,12 @@
+-- Ask for every interval of a span.
+-- grain   request
+-- reads   mart.tenant
+-- writes  ctl.aggregate_request
+-- rule    for the sets and tenants named
+INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key)
+SELECT tenant.tenant_key, wanted.set_name, 'subhr', touched.key
+FROM mart.tenant AS tenant
+CROSS JOIN unnest(%(sets)s::text[]) AS wanted (set_name)
+CROSS JOIN generate_series(%(from_key)s::bigint, %(last_key)s::bigint, 900) AS touched (key)
+WHERE CASE WHEN %(tenant)s::text IS NULL THEN tenant.tenant_key > 0 ELSE tenant.tenant_name = %(tenant)s::text END
+ON CONFLICT DO NOTHING

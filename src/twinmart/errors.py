@@ -152,6 +152,18 @@ class WrongAggregateRequest(UsageError):
     code = "TM171"
 
 
+class WrongSchedule(UsageError):
+    """Options of the scheduler contradict one another; the schedule before it stays."""
+
+    code = "TM180"
+
+
+class UnknownJob(UsageError):
+    """A command names a job that there is not."""
+
+    code = "TM181"
+
+
 # --- a check says no -------------------------------------------------------------------------------------------------
 
 
@@ -298,6 +310,30 @@ class SpoolTakenTwice(Refused):
     code = "TM320"
 
 
+class MartServerRuns(LockHeld):
+    """A mart server runs for this mart already; a second one must not."""
+
+    code = "TM380"
+
+
+class JobExcluded(LockHeld):
+    """The job runs already, or one runs that must not run beside it."""
+
+    code = "TM381"
+
+
+class JobNotNow(Refused):
+    """The mart server is in a state in which this job must not run, or the job does not run."""
+
+    code = "TM382"
+
+
+class NoMartServer(Refused):
+    """The command needs a running mart server, and there is none."""
+
+    code = "TM383"
+
+
 # --- a step did not reach its goal -----------------------------------------------------------------------------------
 
 
@@ -356,6 +392,12 @@ class SpoolFull(StepFailed):
     code = "TM420"
 
 
+class JobFailed(StepFailed):
+    """A job ended with an error; what it had committed stands, and its next run goes on from there."""
+
+    code = "TM480"
+
+
 # --- nobody knows ----------------------------------------------------------------------------------------------------
 
 
@@ -370,6 +412,12 @@ class StopNotConfirmed(OutcomeUnknown):
     """PostgreSQL was told to stop and has not confirmed it in time."""
 
     code = "TM501"
+
+
+class JobNotConfirmed(OutcomeUnknown):
+    """The mart server was asked about a job and has not said how it ended."""
+
+    code = "TM580"
 
 
 # --- no answer -------------------------------------------------------------------------------------------------------

@@ -5,9 +5,12 @@ told on a terminal only.
 """
 
 import json
+import signal
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event as Signal
+from typing import Any, TypeVar
 
 import typer
 
@@ -67,3 +70,27 @@ def span(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+_Stop = TypeVar("_Stop", bound=Signal)
+
+
+@contextmanager
+def stop_signal(stop: _Stop) -> Iterator[_Stop]:
+    """Let Ctrl-C and SIGTERM set a signal while the block runs; a second Ctrl-C stops at once."""
+
+    def ask(*_: object) -> None:
+        stop.set()
+        restore()
+
+    def restore() -> None:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    for number, _ in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        restore()

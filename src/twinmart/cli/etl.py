@@ -1,19 +1,17 @@
 """The commands from events to figures: etl brings the mart up to date, visits lists what happened in the queues."""
 
 import os
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from threading import Event as Signal
 from typing import Annotated
 
 import typer
 
-from twinmart.cli.context import answer, answer_json, home_of, table, tell
+from twinmart.cli.context import answer, answer_json, home_of, stop_signal, table, tell
 from twinmart.config.topology import active_site
 from twinmart.db.connect import session
 from twinmart.db.migrate import schema_state
@@ -52,7 +50,7 @@ def etl(
     home = home_of(ctx)
     dsns = {one.number: one.dsn() for one in home.require_sites()}
     number = home.site(active_site(dsns) if site is None else site).number
-    with _stop_signal() as stop:
+    with stop_signal(Signal()) as stop:
         if is_following:
             follow(number, dsns, stop, done=lambda cycle, spent_s: _tell_of_cycle(number, cycle, spent_s, as_json))
             return
@@ -124,28 +122,6 @@ def _seconds(value: Decimal | None) -> str:
 def _of(source: str | None, queue: str | None) -> str:
     parts = [f' of source "{source}"'] * (source is not None) + [f' in queue "{queue}"'] * (queue is not None)
     return "".join(parts)
-
-
-@contextmanager
-def _stop_signal() -> Iterator[Signal]:
-    """Give a signal that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once."""
-    stop = Signal()
-
-    def ask(*_: object) -> None:
-        stop.set()
-        restore()
-
-    def restore() -> None:
-        for number, handler in before:
-            signal.signal(number, handler)
-
-    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
-    for number, _ in before:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 def _tell_of_step(cycle: Cycle) -> None:

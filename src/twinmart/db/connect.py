@@ -202,18 +202,20 @@ def _no_connection(error: psycopg.OperationalError, where: str) -> errors.MartEr
 
 
 @contextmanager
-def advisory_lock(connection: Connection, name: str, *, wait: bool = False) -> Iterator[None]:
+def advisory_lock(connection: Connection, name: str, *, wait: bool = False, shared: bool = False) -> Iterator[None]:
     """Hold the lock of this name in this database for the block; it also ends with the connection.
 
-    The lock belongs to the connection and not to a transaction, so the block may commit as often as it likes.
+    The lock belongs to the connection and not to a transaction, so the block may commit as often as it likes. Several
+    connections may share it, but none has it then for itself.
 
     Raises:
         LockHeld: another connection has it and ``wait`` is False; the detail says who.
     """
     key = lock_key(name)
+    taking, trying, leaving = _SHARED if shared else _ALONE
     if wait:
-        _apart(connection, "SELECT pg_advisory_lock(%s)", key)
-    elif not _apart(connection, "SELECT pg_try_advisory_lock(%s)", key):
+        _apart(connection, taking, key)
+    elif not _apart(connection, trying, key):
         raise _lock_held(connection, name, key)
     try:
         yield
@@ -221,7 +223,19 @@ def advisory_lock(connection: Connection, name: str, *, wait: bool = False) -> I
         if not connection.closed:
             if connection.info.transaction_status == pq.TransactionStatus.INERROR:
                 connection.rollback()
-            _apart(connection, "SELECT pg_advisory_unlock(%s)", key)
+            _apart(connection, leaving, key)
+
+
+_ALONE: tuple[LiteralString, ...] = (
+    "SELECT pg_advisory_lock(%s)",
+    "SELECT pg_try_advisory_lock(%s)",
+    "SELECT pg_advisory_unlock(%s)",
+)
+_SHARED: tuple[LiteralString, ...] = (
+    "SELECT pg_advisory_lock_shared(%s)",
+    "SELECT pg_try_advisory_lock_shared(%s)",
+    "SELECT pg_advisory_unlock_shared(%s)",
+)
 
 
 def lock_key(name: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Event as Signal
 from typing import Self
 
@@ -25,6 +26,10 @@ from twinmart.etl.transform import Transformed, Transformer
 
 LOCK = "etl"
 
+# The jobs of a cycle; one of them may be left out, and the next cycle that has it catches up.
+EXTRACT, TRANSFORM = "extract", "transform"
+BOTH = frozenset({EXTRACT, TRANSFORM})
+
 
 @dataclass(slots=True)
 class Cycle:
@@ -33,6 +38,7 @@ class Cycle:
     taken: list[Taken] = field(default_factory=list)
     transformed: list[Transformed] = field(default_factory=list)
     unreachable: dict[int, errors.MartError] = field(default_factory=dict)
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def events(self) -> int:
@@ -125,17 +131,28 @@ class Etl:
         """Let the lock and the connections go."""
         self._open.close()
 
-    def cycle(self, *, tell: Callable[[Cycle], None] | None = None, stop: Signal | None = None) -> Cycle:
+    def cycle(
+        self,
+        *,
+        tell: Callable[[Cycle], None] | None = None,
+        stop: Signal | None = None,
+        parts: frozenset[str] = BOTH,
+    ) -> Cycle:
         """Extract everything that is there and transform until nothing is left, or until told to stop.
 
-        ``tell`` is called after every step. A stop takes effect between steps, each of which is committed.
+        ``tell`` is called after every step. A stop takes effect between steps, each of which is committed. ``parts``
+        are the jobs that the cycle has.
         """
         cycle = Cycle()
         halt = Halt(stop)
+        extract = self._extract_all if EXTRACT in parts else _nothing
         with mapped_errors(f"the mart of site {self._site}"):
-            extracting = self._threads.submit(self._extract_all, cycle, halt)
+            extracting = self._threads.submit(extract, cycle, halt)
             try:
-                self._transform_all(cycle, extracting, halt, tell)
+                if TRANSFORM in parts:
+                    self._transform_all(cycle, extracting, halt, tell)
+                else:
+                    extracting.result()
             finally:
                 # Whatever ended the loop, the other thread shall not go on behind our back.
                 halt.now()
@@ -193,6 +210,10 @@ class Etl:
             if collector.extracted:
                 found.setdefault(collector.source_key, []).append(collector)
         return found
+
+
+def _nothing(cycle: Cycle, halt: Halt) -> None:  # noqa: ARG001  it stands in for an extraction
+    halt.news()
 
 
 def run_once(site: int, dsns: Mapping[int, str], *, tell: Callable[[Cycle], None] | None = None) -> Cycle:

@@ -12,7 +12,7 @@ import structlog
 
 from twinmart.collect.pauses import Pauses
 from twinmart.errors import LockHeld, MartError, OutOfResources, SiteUnreachable, TookTooLong, TransactionLost
-from twinmart.etl.cycle import Cycle, Etl
+from twinmart.etl.cycle import BOTH, Cycle, Etl
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,14 @@ Tell = Callable[[Cycle], None]
 Done = Callable[[Cycle, float], None]
 
 
-def catch_up(site: int, dsns: Mapping[int, str], *, tell: Tell | None = None, stop: Signal | None = None) -> Cycle:
+def catch_up(
+    site: int,
+    dsns: Mapping[int, str],
+    *,
+    tell: Tell | None = None,
+    stop: Signal | None = None,
+    parts: frozenset[str] = BOTH,
+) -> Cycle:
     """Bring the mart of the active site up to date and return what was done.
 
     Raises:
@@ -45,7 +52,7 @@ def catch_up(site: int, dsns: Mapping[int, str], *, tell: Tell | None = None, st
     for left in reversed(range(MOST_COLLISIONS)):
         try:
             with Etl(site, dsns) as etl:
-                return etl.cycle(tell=tell, stop=stop)
+                return etl.cycle(tell=tell, stop=stop, parts=parts)
         except TransactionLost as error:
             if not left:
                 raise
@@ -60,9 +67,14 @@ def follow(
     stop: Signal,
     *,
     done: Done | None = None,
+    tell: Tell | None = None,
     pauses: Pauses | None = None,
+    enough: Signal | None = None,
+    parts: frozenset[str] = BOTH,
 ) -> None:
     """Keep the mart of the active site up to date until ``stop`` is set, which takes effect between steps.
+
+    ``enough`` takes effect between cycles.
 
     A database that is away is asked again after the ``pauses``, and the work goes on where the mart says it stands.
 
@@ -73,13 +85,14 @@ def follow(
     """
     patience = _Patience(pauses or Pauses(0.2, 10.0))
     unreachable: frozenset[int] = frozenset()
-    while not stop.is_set():
+    enough = enough or Signal()
+    while not (stop.is_set() or enough.is_set()):
         try:
             with Etl(site, dsns) as etl:
                 log.info("load.started", site=site)
-                while not stop.is_set():
+                while not (stop.is_set() or enough.is_set()):
                     began = time.monotonic()
-                    cycle = etl.cycle(stop=stop)
+                    cycle = etl.cycle(stop=stop, tell=tell, parts=parts)
                     spent_s = time.monotonic() - began
                     patience.reset()
                     unreachable = _note_unreachable(unreachable, cycle)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from twinmart.collect.ahead import ahead
 from twinmart.collect.asterisk.translate import Batch, Translator
+from twinmart.collect.asterisk.userdata import Keys
 from twinmart.collect.asterisk.wire import Messages
 from twinmart.collect.idb import Idb
 from twinmart.collect.records import Record, SessionRecords, Tag, payload_bytes
@@ -65,17 +66,18 @@ def backfill_file(
     started = time.monotonic()
     loaded = Loaded()
     idb = Idb.open(connection, schema)
-    for records in ahead(_batches(path, source_name, collector, loaded)):
+    keys = Keys(idb.user_data_keys(source_name))
+    for records in ahead(_batches(path, source_name, collector, loaded, keys)):
         loaded.new_events += idb.write(records)
     loaded.seconds = time.monotonic() - started
     return loaded
 
 
-def _batches(path: Path, source_name: str, collector: str, loaded: Loaded) -> Iterator[list[Record]]:
+def _batches(path: Path, source_name: str, collector: str, loaded: Loaded, keys: Keys) -> Iterator[list[Record]]:
     """Yield the records of a recording, some megabytes at a time, and fill in what it held."""
     chunks = ahead(recorded_chunks(path))
     first = next(chunks, b"")
-    translator = Translator(source_name)
+    translator = Translator(source_name, keys=keys)
     messages = Messages()
     session = SessionRecords(_session_key(source_name, first))
     about = {"session_key": session.session_key, "source": source_name, "collector": collector, "at": datetime.now(UTC)}

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from twinmart.collect.asterisk.userdata import Keys
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -46,3 +48,5 @@ class CollectorConfig:
     tls: bool = False
     spool_limit_bytes: int | None = None
     patience: Patience = field(default_factory=Patience)
+    # Keys of user data that are collected; the writer brings changes from the configuration while it runs.
+    keys: Keys = field(default_factory=Keys)

@@ -74,6 +74,16 @@ class Idb:
             connection.execute(sql_text("idb/incoming"))
         return idb
 
+    def user_data_keys(self, source_name: str) -> dict[str, bool] | None:
+        """Return the keys of user data that are collected of a source, each with whether its value is hidden.
+
+        None where the database has no configuration of a version that knows.
+        """
+        with self._connection.transaction():
+            if self._connection.execute("SELECT to_regclass('cfg.user_data_wanted')").fetchone() == (None,):
+                return None
+            return dict(self._connection.execute(sql_text("collect/user_data_keys"), {"source": source_name}).fetchall())
+
     def write(self, records: Sequence[Record], move: Move | None = None) -> int:
         """Write the records, and move the spool's position with them; return how many events were new.
 

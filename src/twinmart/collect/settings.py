@@ -6,7 +6,7 @@ beside its spool; the password is not among them.
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +30,8 @@ class CollectorSettings:
     tls: bool
     username: str | None
     secret_ref: str | None
+    # Key of user data that is collected, and whether its value is hidden.
+    user_data: dict[str, bool] = field(default_factory=dict)
 
     def keep(self, path: Path) -> None:
         """Write the copy that is used when no database answers."""

@@ -5,6 +5,7 @@ or this process, goes on at the first record that is not written. A database tha
 """
 
 import threading
+import time
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
@@ -24,6 +25,9 @@ BATCH_BYTES = 4 << 20
 
 # How long a quiet spool is waited for before the writer looks whether it is to stop.
 LOOK_S = 0.5
+
+# How often the configuration is asked which keys of user data are collected.
+KEYS_EVERY_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +90,12 @@ class Writer:
             self._status.state, self._status.error = "writing", None
             self._pauses.reset()
             log.info("idb.reached", collector=self._config.name, waiting_bytes=self._spool.end - position)
+            ask_at = 0.0
             while not self._is_done(position):
+                if time.monotonic() >= ask_at:
+                    if (wanted := idb.user_data_keys(self._config.source)) is not None:
+                        self._config.keys.replace(wanted)
+                    ask_at = time.monotonic() + KEYS_EVERY_S
                 if self._spool.wait_beyond(position, LOOK_S):
                     position = self._write_next(idb, position)
                 self._status.waiting_bytes = self._spool.end - position

@@ -29,6 +29,7 @@ FACTS_LOCK = "facts"
 LEARNT = (
     "channel_link",
     "login_call",
+    "across_link",
     "touched_call",
     "member_queue",
     "dimension_queue",

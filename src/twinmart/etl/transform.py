@@ -25,6 +25,7 @@ MOST_CALLS = 4_000
 CALL_MODELS = (
     "call_event",
     "channel",
+    "joined",
     "queue_event",
     "visit",
     "attempt",
@@ -37,6 +38,11 @@ CALL_MODELS = (
     "leg_phase",
     "leg_wrap",
     "leg_time",
+)
+USER_DATA_MODELS = ("user_data", "user_value", "user_dim")
+USER_DATA_FACTS = tuple(
+    Fact(name, of_interaction=True)
+    for name in ("irf_user_data_gen_1", "irf_user_data_cust", "irf_user_data_keys", "irf_user_data_discard")
 )
 AGENT_MODELS = ("member_span", "agent_course", "agent_session")
 
@@ -163,8 +169,12 @@ class Transformer:
                 done.interactions = count
             elif name == "broken":
                 done.discarded = count
-        for fact in INTERACTION_FACTS:
+        facts = INTERACTION_FACTS
+        for fact in facts:
             self._model(fact.name, f"new_{fact.name}")
+        if self.mart.execute("SELECT EXISTS (SELECT FROM cfg.user_data_key)").fetchone() == (True,):
+            self._user_data(audit_key)
+            facts += USER_DATA_FACTS
         self._run("transform/stale_interaction")
         new = self._prepare(INTERACTION_FACTS)
         stale = self._span("SELECT min(start_date_time_key), max(last_date_time_key) FROM stale_interaction")
@@ -172,7 +182,7 @@ class Transformer:
         self._run("transform/leg_resource", from_key=low, to_key=high)
         left_places = self._run("transform/stale_place", from_key=low, to_key=high)
         self._run("transform/dimension_place")
-        self._load(INTERACTION_FACTS, done, audit_key, new, stale)
+        self._load(facts, done, audit_key, new, stale)
         if left_places:
             self._run("transform/dimension_place_forget")
         for name in ("interaction_identity", "open_channel_close", "open_channel", "discard_forget"):
@@ -180,10 +190,22 @@ class Transformer:
         if done.discarded:
             self._run("transform/discard", audit_key=audit_key)
 
+    def _user_data(self, audit_key: int) -> None:
+        """Compute what the interactions carry; a mart that never had a key to collect is spared this."""
+        for name in USER_DATA_MODELS:
+            self._model(name)
+        for fact in USER_DATA_FACTS:
+            self._model(fact.name, f"new_{fact.name}")
+        self._run("transform/dimension_user_data", audit_key=audit_key)
+
     def _gather_calls(self) -> None:
         """Complete the working set to whole interactions and find the root of each."""
-        while self._run("transform/grow_channel") and self._run("transform/grow_call"):
-            pass
+        is_linked = self.mart.execute("SELECT EXISTS (SELECT FROM gidb.across_link)").fetchone() == (True,)
+        while True:
+            while self._run("transform/grow_channel") and self._run("transform/grow_call"):
+                pass
+            if not is_linked or not self._run("transform/grow_across"):
+                break
         self.mart.execute("ANALYZE working_call, working_channel")
         while self._run("transform/join_call"):
             pass

@@ -69,6 +69,7 @@ class Kind(Explained):
     CHANNEL_SNAPSHOT = "channel_snapshot", "All channels at one moment: one that is not named is gone."
     SWITCH_BOOT = "switch_boot", "The switch was started; nothing that was open before goes on."
     SWITCH_SHUTDOWN = "switch_shutdown", "The switch began to stop in good order."
+    USER_DATA = "user_data", "A channel carries a value under a key that is collected."
     USER_EVENT = "user_event", "The dialplan or a program sent an event of its own."
 
 

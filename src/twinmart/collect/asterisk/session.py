@@ -31,7 +31,7 @@ class Session:
     """What is known of a session, and the next thing to do in it; ``advance`` is called until it raises."""
 
     def __init__(self, config: CollectorConfig, link: Link, *, earlier_boot: datetime | None, is_first: bool) -> None:
-        self.translator = Translator(config.source, asked_for_all="QueueStatus-")
+        self.translator = Translator(config.source, asked_for_all="QueueStatus-", keys=config.keys)
         self.checks = Checks(config.source)
         self.boot_at: datetime | None = None
         self.events = 0

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from twinmart.collect.asterisk.boot import BootClue
 from twinmart.collect.asterisk.lists import Lists
 from twinmart.collect.asterisk.rules import RULES, UNKNOWN, Fields, Rule, as_json
+from twinmart.collect.asterisk.userdata import Keys, attached, masked
 from twinmart.collect.asterisk.wire import BANNER, KEPT_OF_TOO_LONG, TooLong
 from twinmart.model.events import Event, Explained, Kind, event_id, moment
 
@@ -75,9 +76,11 @@ class Translator:
 
     ``asked_for_all`` is the beginning of the action ids of lists that were asked for without a filter; without it, as
     with a recording, that is told from the lists themselves.
+
+    ``keys`` are the keys of user data that are collected; every other value that a channel carries is left alone.
     """
 
-    def __init__(self, source: str, *, asked_for_all: str | None = None) -> None:
+    def __init__(self, source: str, *, asked_for_all: str | None = None, keys: Keys | None = None) -> None:
         self.clock_us: int | None = None
         self.first_clock_us: int | None = None
         self.messages = 0
@@ -86,6 +89,7 @@ class Translator:
         self.impossible = 0
         self.dropped: Counter[str] = Counter()
         self._source = source
+        self._keys = keys if keys is not None else Keys()
         self._asked_for_all = asked_for_all
         self._now_us = 0
         self._lists = Lists(asked_for_all)
@@ -106,6 +110,8 @@ class Translator:
             end = message.find(b"\r\n", 7)
             name = message[7:end] if end > 0 else message[7:]
             rule = RULES.get(name)
+            if self._keys.wanted and self._attached(name, message, batch):
+                self._unread = b""
             if rule is not None and all(sign in message for sign in rule.signs):
                 self._event(rule, message, batch)
             elif name in LIST_ENDS:
@@ -159,6 +165,34 @@ class Translator:
             self._advance(at_us, batch)
             self._put(rule, fields, at_us, event_id(self._source, at_us, message), batch)
 
+    def _attached(self, name: bytes, message: bytes, batch: Batch) -> bool:
+        """Put the values that a message attaches to channels into events; whether there were any."""
+        found = attached(name, message, self._keys)
+        if not found:
+            return False
+        at_us = self._time(self._fields(message, Batch()).get("Timestamp"))
+        if at_us is None:
+            if name == b"VarSet":
+                batch.keep_aside(Fault.NO_TIME, message)
+            return False
+        self._advance(at_us, batch)
+        for one in found:
+            identity = event_id(self._source, at_us, b"\0".join((message, one.key.encode(), one.channel_id.encode())))
+            batch.events.append(
+                Event(
+                    identity,
+                    moment(at_us),
+                    Kind.USER_DATA,
+                    one.channel_id,
+                    one.linked_id,
+                    channel=one.channel,
+                    target=one.key,
+                    value=one.value,
+                    reason=one.origin,
+                )
+            )
+        return True
+
     def _list_row(self, rule: Rule, fields: Fields, message: bytes, batch: Batch, *, broken: bool) -> None:
         self._lists.row(rule.kind, fields, broken=broken)
         if broken:
@@ -182,6 +216,8 @@ class Translator:
 
     def _put(self, rule: Rule, fields: Fields, at_us: int, identity: str, batch: Batch) -> None:
         kind = rule.kind
+        if kind is Kind.USER_EVENT and self._keys.wanted:
+            fields = masked(fields, self._keys)
         if rule.kind_by is not None:
             key, kinds = rule.kind_by
             chosen = kinds.get(fields.get(key, ""))

@@ -5,7 +5,7 @@
 -- rule    a channel that was counted to two calls makes them one interaction; so does an attended transfer, whose consultation
 --         call joins the first, and a channel that takes another's place in a bridge. A list of channels tells for how many whole
 --         seconds each has been there; a second less is taken, so that the start itself counts where it was heard. A list of a queue's
---         callers does not tell to which calls they are counted
+--         callers does not tell to which calls they are counted, nor need who attaches user data to a channel
 INSERT INTO gidb.channel_link AS known (source_key, channel_id, linked_id, device, started_at, originated)
 SELECT source_key, channel_id, linked_id, min(device), min(started_at), coalesce(bool_or(originated), false)
 FROM (
@@ -20,7 +20,7 @@ FROM (
         END AS started_at,
         kind = 'channel_start' AND value = 'Ring' AND channel NOT LIKE 'Local/%%' AS originated
     FROM new_event
-    WHERE channel_id IS NOT NULL AND kind <> 'queue_caller_seen'
+    WHERE channel_id IS NOT NULL AND kind <> 'queue_caller_seen' AND (kind <> 'user_data' OR linked_id IS NOT NULL)
     UNION ALL
     SELECT source_key, other_id, linked_id, NULL, NULL, NULL
     FROM new_event

@@ -8,12 +8,12 @@
 INSERT INTO gidb.touched_call (source_key, linked_id, batch)
 SELECT source_key, coalesce(linked_id, channel_id), %(batch)s::bigint
 FROM new_event
-WHERE channel_id IS NOT NULL AND kind <> 'queue_caller_seen'
+WHERE channel_id IS NOT NULL AND kind <> 'queue_caller_seen' AND (kind <> 'user_data' OR linked_id IS NOT NULL)
 UNION
 SELECT link.source_key, link.linked_id, %(batch)s::bigint
 FROM new_event AS event
 JOIN gidb.channel_link AS link USING (source_key, channel_id)
-WHERE event.kind = 'queue_caller_seen'
+WHERE event.kind = 'queue_caller_seen' OR (event.kind = 'user_data' AND event.linked_id IS NULL)
 UNION
 SELECT link.source_key, link.linked_id, %(batch)s::bigint
 FROM new_event AS event

@@ -1,1 +1,322 @@
--- Nothing yet.
+-- User data: which keys are collected, how their values are brought to the parts of an interaction, and where they stand; links of
+-- calls across switches; combinations of groups.
+
+CREATE TABLE cfg.user_data_key (
+    source_name text NOT NULL DEFAULT '*',
+    key_name text NOT NULL CHECK (key_name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
+    is_masked boolean NOT NULL DEFAULT false,
+    is_link boolean NOT NULL DEFAULT false,
+    is_active boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (source_name, key_name)
+);
+COMMENT ON TABLE cfg.user_data_key IS 'Keys of user data that are collected; everything else that a channel carries is dropped unread';
+COMMENT ON COLUMN cfg.user_data_key.source_name IS 'Source, or * for every source; the more specific row counts';
+COMMENT ON COLUMN cfg.user_data_key.key_name IS 'Channel variable or key of a user event, without leading underscores';
+COMMENT ON COLUMN cfg.user_data_key.is_masked IS 'Whether the collector hides the value: only that there was one is stored';
+COMMENT ON COLUMN cfg.user_data_key.is_link IS 'Whether calls that carry the same value are one interaction, on whatever switches they are';
+COMMENT ON COLUMN cfg.user_data_key.is_active IS 'A key that is not active is no longer collected; what was stays';
+
+CREATE VIEW cfg.user_data_wanted AS
+SELECT source_key, source_name, key_name, is_masked, is_link
+FROM (
+    SELECT DISTINCT ON (source.source_key, wanted.key_name)
+        source.source_key, source.name AS source_name, wanted.key_name, wanted.is_masked, wanted.is_link, wanted.is_active
+    FROM cfg.source AS source
+    JOIN cfg.user_data_key AS wanted ON wanted.source_name IN (source.name, '*')
+    ORDER BY source.source_key, wanted.key_name, wanted.source_name = '*'
+) AS specific
+WHERE is_active;
+COMMENT ON VIEW cfg.user_data_wanted IS 'Keys of user data that are collected of each source';
+COMMENT ON COLUMN cfg.user_data_wanted.source_key IS 'Source';
+COMMENT ON COLUMN cfg.user_data_wanted.source_name IS 'Its name';
+COMMENT ON COLUMN cfg.user_data_wanted.key_name IS 'Key';
+COMMENT ON COLUMN cfg.user_data_wanted.is_masked IS 'Whether the value is hidden';
+COMMENT ON COLUMN cfg.user_data_wanted.is_link IS 'Whether equal values link calls';
+
+CREATE TABLE ctl.ud_to_ude_mapping (
+    id bigint NOT NULL,
+    ud_key_name text NOT NULL,
+    ude_table_name text NOT NULL,
+    ude_column_name text NOT NULL,
+    propagation_rule text NOT NULL CHECK (propagation_rule IN ('CALL', 'PARTY', 'IRF', 'IRF_FIRST_UPDATE', 'IRF_INITIAL', 'IRF_ROUTE')),
+    default_value text,
+    active_flag smallint NOT NULL DEFAULT 1 CHECK (active_flag IN (0, 1)),
+    convert_expression text CHECK (convert_expression IS NULL),
+    PRIMARY KEY (id)
+);
+COMMENT ON TABLE ctl.ud_to_ude_mapping IS 'Which key of user data goes to which column, and by which rule';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.id IS 'mart.dimension_key of key, table and column';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.ud_key_name IS 'Key of user data';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.ude_table_name IS 'irf_user_data_gen_1, irf_user_data_cust_n, user_data_cust_dim_n or interaction_descriptor';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.ude_column_name IS 'Column of that table';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.propagation_rule IS 'Which of several values counts for a part of an interaction';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.default_value IS 'Value where there is none';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.active_flag IS '1: used from now on; rows that stand are not touched until they are computed anew';
+COMMENT ON COLUMN ctl.ud_to_ude_mapping.convert_expression IS 'Constant NULL: values are not converted';
+
+CREATE UNIQUE INDEX ud_to_ude_mapping_ude_column_name_ix ON ctl.ud_to_ude_mapping (ude_table_name, ude_column_name) WHERE active_flag = 1;
+
+CREATE TABLE ctl.ude_keys_to_dim_mapping (
+    id bigint NOT NULL,
+    ude_key_name text NOT NULL,
+    dim_table_name text NOT NULL,
+    dim_table_pk_name text NOT NULL,
+    active_flag smallint NOT NULL DEFAULT 1 CHECK (active_flag IN (0, 1)),
+    PRIMARY KEY (id)
+);
+COMMENT ON TABLE ctl.ude_keys_to_dim_mapping IS 'Which column of IRF_USER_DATA_KEYS leads to which dimension';
+COMMENT ON COLUMN ctl.ude_keys_to_dim_mapping.id IS 'mart.dimension_key of the column';
+COMMENT ON COLUMN ctl.ude_keys_to_dim_mapping.ude_key_name IS 'Column of irf_user_data_keys';
+COMMENT ON COLUMN ctl.ude_keys_to_dim_mapping.dim_table_name IS 'Dimension';
+COMMENT ON COLUMN ctl.ude_keys_to_dim_mapping.dim_table_pk_name IS 'Key of the dimension';
+COMMENT ON COLUMN ctl.ude_keys_to_dim_mapping.active_flag IS '1: in use';
+
+INSERT INTO ctl.ude_keys_to_dim_mapping (id, ude_key_name, dim_table_name, dim_table_pk_name)
+VALUES (mart.dimension_key('interaction_descriptor_key'), 'interaction_descriptor_key', 'interaction_descriptor', 'interaction_descriptor_key');
+
+CREATE TABLE mart.irf_user_data_gen_1 (
+    tenant_key integer NOT NULL,
+    start_date_time_key bigint NOT NULL,
+    interaction_resource_id uuid NOT NULL,
+    interaction_id uuid NOT NULL,
+    is_segment boolean NOT NULL,
+    customer_id text,
+    revenue numeric(18, 2),
+    satisfaction numeric(18, 2),
+    gsw_call_attempt_guid text,
+    create_audit_key bigint NOT NULL,
+    update_audit_key bigint NOT NULL,
+    PRIMARY KEY (tenant_key, start_date_time_key, interaction_resource_id)
+) PARTITION BY RANGE (start_date_time_key);
+COMMENT ON TABLE mart.irf_user_data_gen_1 IS 'User data of the predefined names; only where there is any';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.tenant_key IS 'Tenant';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.start_date_time_key IS 'Interval of the start of the row that it belongs to';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.interaction_resource_id IS 'Interaction resource, or mediation segment where these carry user data too';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.interaction_id IS 'Interaction';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.is_segment IS 'Whether it belongs to a mediation segment';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.customer_id IS 'Customer';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.revenue IS 'Revenue; NULL where what was told is no number';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.satisfaction IS 'Satisfaction; NULL likewise';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.gsw_call_attempt_guid IS 'Attempt of an outbound campaign';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.create_audit_key IS 'Load that inserted the row';
+COMMENT ON COLUMN mart.irf_user_data_gen_1.update_audit_key IS 'Load that changed it last';
+
+CREATE TABLE mart.irf_user_data_cust (
+    tenant_key integer NOT NULL,
+    start_date_time_key bigint NOT NULL,
+    interaction_resource_id uuid NOT NULL,
+    table_no integer NOT NULL CHECK (table_no BETWEEN 1 AND 800),
+    interaction_id uuid NOT NULL,
+    is_segment boolean NOT NULL,
+    custom_data_1 text,
+    custom_data_2 text,
+    custom_data_3 text,
+    custom_data_4 text,
+    custom_data_5 text,
+    custom_data_6 text,
+    custom_data_7 text,
+    custom_data_8 text,
+    custom_data_9 text,
+    custom_data_10 text,
+    custom_data_11 text,
+    custom_data_12 text,
+    custom_data_13 text,
+    custom_data_14 text,
+    custom_data_15 text,
+    custom_data_16 text,
+    create_audit_key bigint NOT NULL,
+    update_audit_key bigint NOT NULL,
+    PRIMARY KEY (tenant_key, start_date_time_key, interaction_resource_id, table_no)
+) PARTITION BY RANGE (start_date_time_key);
+COMMENT ON TABLE mart.irf_user_data_cust IS 'User data of many values: a row for each table of 16 columns that is in use; only where there is any';
+COMMENT ON COLUMN mart.irf_user_data_cust.tenant_key IS 'Tenant';
+COMMENT ON COLUMN mart.irf_user_data_cust.start_date_time_key IS 'Interval of the start of the row that it belongs to';
+COMMENT ON COLUMN mart.irf_user_data_cust.interaction_resource_id IS 'Interaction resource, or mediation segment where these carry user data too';
+COMMENT ON COLUMN mart.irf_user_data_cust.table_no IS 'Which table: n of gim.irf_user_data_cust_n';
+COMMENT ON COLUMN mart.irf_user_data_cust.interaction_id IS 'Interaction';
+COMMENT ON COLUMN mart.irf_user_data_cust.is_segment IS 'Whether it belongs to a mediation segment';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_1 IS 'Column 1';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_2 IS 'Column 2';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_3 IS 'Column 3';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_4 IS 'Column 4';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_5 IS 'Column 5';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_6 IS 'Column 6';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_7 IS 'Column 7';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_8 IS 'Column 8';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_9 IS 'Column 9';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_10 IS 'Column 10';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_11 IS 'Column 11';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_12 IS 'Column 12';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_13 IS 'Column 13';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_14 IS 'Column 14';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_15 IS 'Column 15';
+COMMENT ON COLUMN mart.irf_user_data_cust.custom_data_16 IS 'Column 16';
+COMMENT ON COLUMN mart.irf_user_data_cust.create_audit_key IS 'Load that inserted the row';
+COMMENT ON COLUMN mart.irf_user_data_cust.update_audit_key IS 'Load that changed it last';
+
+CREATE TABLE mart.irf_user_data_keys (
+    tenant_key integer NOT NULL,
+    start_date_time_key bigint NOT NULL,
+    interaction_resource_id uuid NOT NULL,
+    interaction_id uuid NOT NULL,
+    is_segment boolean NOT NULL,
+    interaction_descriptor_key bigint NOT NULL,
+    custom_keys bigint[] NOT NULL,
+    create_audit_key bigint NOT NULL,
+    update_audit_key bigint NOT NULL,
+    PRIMARY KEY (tenant_key, start_date_time_key, interaction_resource_id)
+) PARTITION BY RANGE (start_date_time_key);
+COMMENT ON TABLE mart.irf_user_data_keys IS 'Keys of user data of few values; only where there is any';
+COMMENT ON COLUMN mart.irf_user_data_keys.tenant_key IS 'Tenant';
+COMMENT ON COLUMN mart.irf_user_data_keys.start_date_time_key IS 'Interval of the start of the row that it belongs to';
+COMMENT ON COLUMN mart.irf_user_data_keys.interaction_resource_id IS 'Interaction resource, or mediation segment where these carry user data too';
+COMMENT ON COLUMN mart.irf_user_data_keys.interaction_id IS 'Interaction';
+COMMENT ON COLUMN mart.irf_user_data_keys.is_segment IS 'Whether it belongs to a mediation segment';
+COMMENT ON COLUMN mart.irf_user_data_keys.interaction_descriptor_key IS 'Descriptor; -2 none';
+COMMENT ON COLUMN mart.irf_user_data_keys.custom_keys IS 'Key in user_data_cust_dim n at place n; NULL none';
+COMMENT ON COLUMN mart.irf_user_data_keys.create_audit_key IS 'Load that inserted the row';
+COMMENT ON COLUMN mart.irf_user_data_keys.update_audit_key IS 'Load that changed it last';
+
+CREATE TABLE mart.irf_user_data_discard (
+    tenant_key integer NOT NULL,
+    start_date_time_key bigint NOT NULL,
+    interaction_resource_id uuid NOT NULL,
+    ude_column_name text NOT NULL,
+    interaction_id uuid NOT NULL,
+    is_segment boolean NOT NULL,
+    ud_key_name text NOT NULL,
+    value text NOT NULL,
+    reason text NOT NULL,
+    create_audit_key bigint NOT NULL,
+    update_audit_key bigint NOT NULL,
+    PRIMARY KEY (tenant_key, start_date_time_key, interaction_resource_id, ude_column_name)
+) PARTITION BY RANGE (start_date_time_key);
+COMMENT ON TABLE mart.irf_user_data_discard IS 'Values that do not fit their column, each told once; the column is NULL instead';
+COMMENT ON COLUMN mart.irf_user_data_discard.tenant_key IS 'Tenant';
+COMMENT ON COLUMN mart.irf_user_data_discard.start_date_time_key IS 'Interval of the start of the row that it belongs to';
+COMMENT ON COLUMN mart.irf_user_data_discard.interaction_resource_id IS 'Interaction resource, or mediation segment where these carry user data too';
+COMMENT ON COLUMN mart.irf_user_data_discard.ude_column_name IS 'Column that it was meant for';
+COMMENT ON COLUMN mart.irf_user_data_discard.interaction_id IS 'Interaction';
+COMMENT ON COLUMN mart.irf_user_data_discard.is_segment IS 'Whether it belongs to a mediation segment';
+COMMENT ON COLUMN mart.irf_user_data_discard.ud_key_name IS 'Key';
+COMMENT ON COLUMN mart.irf_user_data_discard.value IS 'What was told, its first 80 characters';
+COMMENT ON COLUMN mart.irf_user_data_discard.reason IS 'Why it does not fit';
+COMMENT ON COLUMN mart.irf_user_data_discard.create_audit_key IS 'Load that inserted the row';
+COMMENT ON COLUMN mart.irf_user_data_discard.update_audit_key IS 'Load that changed it last';
+
+CREATE TABLE mart.user_data_cust_dim (
+    dim_no integer NOT NULL CHECK (dim_no BETWEEN 1 AND 800),
+    id bigint NOT NULL,
+    tenant_key integer NOT NULL,
+    dim_attribute_1 text NOT NULL DEFAULT 'none',
+    dim_attribute_2 text NOT NULL DEFAULT 'none',
+    dim_attribute_3 text NOT NULL DEFAULT 'none',
+    dim_attribute_4 text NOT NULL DEFAULT 'none',
+    dim_attribute_5 text NOT NULL DEFAULT 'none',
+    create_audit_key bigint NOT NULL,
+    PRIMARY KEY (dim_no, id)
+);
+COMMENT ON TABLE mart.user_data_cust_dim IS 'Combinations of values of user data with few values: dimension n has five attributes';
+COMMENT ON COLUMN mart.user_data_cust_dim.dim_no IS 'Which dimension: n of gim.user_data_cust_dim_n';
+COMMENT ON COLUMN mart.user_data_cust_dim.id IS 'mart.dimension_key of the values; -1 unknown, -2 no value';
+COMMENT ON COLUMN mart.user_data_cust_dim.tenant_key IS 'Tenant';
+COMMENT ON COLUMN mart.user_data_cust_dim.dim_attribute_1 IS 'Attribute 1; none where there is none';
+COMMENT ON COLUMN mart.user_data_cust_dim.dim_attribute_2 IS 'Attribute 2; none where there is none';
+COMMENT ON COLUMN mart.user_data_cust_dim.dim_attribute_3 IS 'Attribute 3; none where there is none';
+COMMENT ON COLUMN mart.user_data_cust_dim.dim_attribute_4 IS 'Attribute 4; none where there is none';
+COMMENT ON COLUMN mart.user_data_cust_dim.dim_attribute_5 IS 'Attribute 5; none where there is none';
+COMMENT ON COLUMN mart.user_data_cust_dim.create_audit_key IS 'Load that met it first';
+
+CREATE TABLE mart.interaction_descriptor (
+    interaction_descriptor_key bigint NOT NULL,
+    tenant_key integer NOT NULL,
+    customer_segment text NOT NULL DEFAULT 'none',
+    service_type text NOT NULL DEFAULT 'none',
+    service_subtype text NOT NULL DEFAULT 'none',
+    business_result text NOT NULL DEFAULT 'none',
+    create_audit_key bigint NOT NULL,
+    PRIMARY KEY (interaction_descriptor_key)
+);
+COMMENT ON TABLE mart.interaction_descriptor IS 'What an interaction was about, in the words of the business';
+COMMENT ON COLUMN mart.interaction_descriptor.interaction_descriptor_key IS 'mart.dimension_key of the values; -1 unknown, -2 no value';
+COMMENT ON COLUMN mart.interaction_descriptor.tenant_key IS 'Tenant';
+COMMENT ON COLUMN mart.interaction_descriptor.customer_segment IS 'Segment of the customer';
+COMMENT ON COLUMN mart.interaction_descriptor.service_type IS 'Service asked for';
+COMMENT ON COLUMN mart.interaction_descriptor.service_subtype IS 'Kind of that service';
+COMMENT ON COLUMN mart.interaction_descriptor.business_result IS 'What came of it';
+COMMENT ON COLUMN mart.interaction_descriptor.create_audit_key IS 'Load that met it first';
+
+INSERT INTO mart.interaction_descriptor VALUES
+    (-1, -1, 'UNKNOWN', 'UNKNOWN', 'UNKNOWN', 'UNKNOWN', -1),
+    (-2, -2, 'NO_VALUE', 'NO_VALUE', 'NO_VALUE', 'NO_VALUE', -1);
+
+CREATE TABLE mart.resource_group_combination (
+    group_combination_key bigint NOT NULL,
+    group_key bigint NOT NULL,
+    tenant_key integer NOT NULL,
+    PRIMARY KEY (group_combination_key, group_key)
+);
+COMMENT ON TABLE mart.resource_group_combination IS 'Combinations of groups that an agent was in at one time';
+COMMENT ON COLUMN mart.resource_group_combination.group_combination_key IS 'mart.group_combination_key of the groups; -1 unknown, -2 no value';
+COMMENT ON COLUMN mart.resource_group_combination.group_key IS 'A group of the combination';
+COMMENT ON COLUMN mart.resource_group_combination.tenant_key IS 'Tenant';
+
+INSERT INTO mart.resource_group_combination VALUES (-1, -1, -1), (-2, -2, -2);
+
+CREATE FUNCTION mart.group_combination_key(group_keys bigint[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN group_keys IS NULL THEN -2 ELSE mart.dimension_key('GROUPS|' || array_to_string(group_keys, '|')) END;
+COMMENT ON FUNCTION mart.group_combination_key(bigint[]) IS 'Key of a combination of groups, given in ascending order; -2 of none';
+
+CREATE FUNCTION mart.groups_of(of_resource_key bigint, moment timestamptz) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN mart.group_combination_key((
+        SELECT array_agg(DISTINCT membership.group_key ORDER BY membership.group_key)
+        FROM mart.resource_group_fact_ AS membership
+        WHERE membership.resource_key = of_resource_key
+          AND membership.start_at <= moment
+          AND (membership.end_at IS NULL OR membership.end_at > moment)
+    ));
+COMMENT ON FUNCTION mart.groups_of(bigint, timestamptz) IS 'Combination of the groups that an agent was in at a moment';
+
+CREATE TABLE gidb.across_link (
+    source_key bigint NOT NULL,
+    channel_id text NOT NULL,
+    value text NOT NULL,
+    PRIMARY KEY (source_key, channel_id, value)
+);
+COMMENT ON TABLE gidb.across_link IS 'Values by which calls of several switches are one interaction';
+COMMENT ON COLUMN gidb.across_link.source_key IS 'Source';
+COMMENT ON COLUMN gidb.across_link.channel_id IS 'Channel that carries the value';
+COMMENT ON COLUMN gidb.across_link.value IS 'Value; calls that carry the same are one interaction';
+
+CREATE INDEX across_link_value_ix ON gidb.across_link (value);
+
+INSERT INTO ops.partition_rule VALUES
+    ('mart', 'irf_user_data_gen_1', 'epoch', 1), ('mart', 'irf_user_data_cust', 'epoch', 1),
+    ('mart', 'irf_user_data_keys', 'epoch', 1), ('mart', 'irf_user_data_discard', 'epoch', 1)
+ON CONFLICT DO NOTHING;
+
+CREATE FUNCTION cfg.mart_option(of_section text, of_name text, fallback text) RETURNS text
+    LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN coalesce(
+        (
+            SELECT option.value
+            FROM cfg.option
+            JOIN cfg.object USING (object_key)
+            WHERE object.kind = 'application' AND object.name = 'mart' AND option.section = of_section AND option.name = of_name
+        ),
+        fallback
+    );
+EXCEPTION WHEN undefined_table THEN
+    RETURN fallback;
+END
+$$;
+COMMENT ON FUNCTION cfg.mart_option(text, text, text) IS 'Value of an option of the mart, as text; the fallback where it is not set';
+
+CREATE FUNCTION mart.plain_number(told text) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN told ~ '^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,15})?\s*$' THEN round(btrim(told, E' \t\r\n')::numeric, 2) END;
+COMMENT ON FUNCTION mart.plain_number(text) IS 'A number of up to 15 digits before the point, to two places; NULL for anything else';

@@ -4,7 +4,7 @@
 -- writes  nothing
 -- rule    a channel without an end of its own ended with the switch, at the last instant the switch was heard of; or, if a later
 --         list of the switch's channels does not name it, when it was heard of last itself; both ends are abnormal. What the switch
---         answers when asked counts only where it has not told by itself
+--         answers when asked counts only where it has not told by itself. User data tells nothing of the channel, and may come after it
 WITH told AS (
     SELECT
         source_key,
@@ -34,6 +34,7 @@ WITH told AS (
         END AS target,
         min(value) FILTER (WHERE kind = 'channel_start') AS start_state
     FROM call_event
+    WHERE kind <> 'user_data'
     GROUP BY source_key, root_id, channel_id
 )
 SELECT

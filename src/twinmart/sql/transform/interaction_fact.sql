@@ -20,13 +20,14 @@ SELECT
     mart.date_time_key(interaction.end_at) AS end_date_time_key,
     mart.epoch_ms(interaction.end_at) - mart.epoch_ms(interaction.start_at) AS duration_ms,
     (interaction.end_at IS NULL)::integer::smallint AS active_flag,
-    mart.fact_key(mart.epoch_ms(anchor.start_at), 'RESOURCE|' || interaction.source_name || '|' || anchor.attempt_id) AS anchor_id,
+    mart.fact_key(mart.epoch_ms(anchor.start_at), 'RESOURCE|' || anchor.source_name || '|' || anchor.attempt_id) AS anchor_id,
     mart.date_time_key(anchor.start_at) AS anchor_date_time_key
 FROM interaction
 LEFT JOIN (
-    SELECT DISTINCT ON (source_key, root_id) source_key, root_id, attempt_id, start_at
+    SELECT DISTINCT ON (part.interaction_id) part.interaction_id, leg.source_name, leg.attempt_id, leg.start_at
     FROM leg
-    WHERE answered_at IS NOT NULL AND (kind IN ('direct', 'outbound') OR (kind = 'queue' AND NOT is_from_agent))
-    ORDER BY source_key, root_id, answered_at, attempt_id
-) AS anchor
-    ON anchor.source_key = interaction.source_key AND anchor.root_id = interaction.root_id AND NOT interaction.is_broken
+    JOIN interaction AS part USING (source_key, root_id)
+    WHERE leg.answered_at IS NOT NULL AND (leg.kind IN ('direct', 'outbound') OR (leg.kind = 'queue' AND NOT leg.is_from_agent))
+    ORDER BY part.interaction_id, leg.answered_at, leg.attempt_id, leg.source_key
+) AS anchor ON anchor.interaction_id = interaction.interaction_id AND NOT interaction.is_broken
+WHERE interaction.is_root

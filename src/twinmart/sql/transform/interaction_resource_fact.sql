@@ -12,13 +12,14 @@ WITH placed_in_order AS (
         interaction.start_at AS interaction_start_at,
         interaction.start_date_time_key AS interaction_date_time_key,
         interaction.interaction_type_key,
-        row_number() OVER (PARTITION BY leg.source_key, leg.root_id ORDER BY leg.start_at, leg.attempt_id) AS ordinal,
+        row_number() OVER (PARTITION BY interaction.interaction_id ORDER BY leg.start_at, leg.attempt_id, leg.source_key) AS ordinal,
         row_number() OVER (
-            PARTITION BY leg.source_key, leg.root_id
+            PARTITION BY interaction.interaction_id
             ORDER BY
                 leg.answered_at IS NULL OR NOT (leg.kind IN ('direct', 'outbound') OR (leg.kind = 'queue' AND NOT leg.is_from_agent)),
                 leg.answered_at,
-                leg.attempt_id
+                leg.attempt_id,
+                leg.source_key
         ) = 1 AND leg.answered_at IS NOT NULL AND (leg.kind IN ('direct', 'outbound') OR (leg.kind = 'queue' AND NOT leg.is_from_agent))
             AS is_anchor
     FROM leg
@@ -28,23 +29,33 @@ giver AS (
     SELECT DISTINCT ON (leg.source_key, leg.attempt_id)
         leg.source_key,
         leg.attempt_id,
+        other.source_name AS giver_source_name,
         other.attempt_id AS giver_id,
         other.start_at AS giver_start_at
-    FROM leg
-    JOIN leg AS other USING (source_key, root_id)
-    WHERE other.attempt_id <> leg.attempt_id
+    FROM placed_in_order AS leg
+    JOIN placed_in_order AS other USING (interaction_id)
+    WHERE (other.source_key, other.attempt_id) <> (leg.source_key, leg.attempt_id)
       AND (
-          (other.attempt_id = leg.caller_id AND other.kind IN ('outbound', 'internal_out', 'consult_out'))
+          (
+              other.source_key = leg.source_key AND other.attempt_id = leg.caller_id
+              AND other.kind IN ('outbound', 'internal_out', 'consult_out')
+          )
           OR (other.transferred_at <= leg.start_at AND leg.kind IN ('queue', 'direct', 'external', 'mediation'))
       )
-    ORDER BY leg.source_key, leg.attempt_id, other.attempt_id = leg.caller_id DESC, other.transferred_at DESC, other.attempt_id
+    ORDER BY
+        leg.source_key,
+        leg.attempt_id,
+        other.source_key = leg.source_key AND other.attempt_id = leg.caller_id DESC,
+        other.transferred_at DESC,
+        other.attempt_id,
+        other.source_key
 ),
 arrival AS (
     SELECT leg.source_key, leg.attempt_id, max(other.end_at) AS at
-    FROM leg
+    FROM placed_in_order AS leg
     JOIN visit
         ON visit.source_key = leg.source_key AND visit.channel_id = leg.caller_id AND visit.visit_no = leg.visit_no
-    JOIN leg AS other ON other.source_key = leg.source_key AND other.root_id = leg.root_id
+    JOIN placed_in_order AS other ON other.interaction_id = leg.interaction_id
     WHERE other.answered_at IS NOT NULL AND other.end_at <= visit.start_at
     GROUP BY leg.source_key, leg.attempt_id
 ),
@@ -55,6 +66,7 @@ described AS (
         visit.entry_ordinal,
         visit.result AS visit_result,
         visit.end_at AS visit_end_at,
+        giver.giver_source_name,
         giver.giver_id,
         giver.giver_start_at,
         CASE
@@ -139,7 +151,7 @@ SELECT
         WHEN leg.queue IS NULL THEN -2
         ELSE mart.dimension_key('QUEUE|' || leg.source_name || '|' || leg.queue)
     END AS last_queue_resource_key,
-    mart.fact_key(mart.epoch_ms(leg.giver_start_at), 'RESOURCE|' || leg.source_name || '|' || leg.giver_id)
+    mart.fact_key(mart.epoch_ms(leg.giver_start_at), 'RESOURCE|' || leg.giver_source_name || '|' || leg.giver_id)
         AS received_from_ixn_resource_id,
     leg.is_anchor::integer::smallint AS irf_anchor,
     (CASE

@@ -1,11 +1,12 @@
 -- The part of each resource in an interaction: what kind of attempt it was, for whom, and when it rang, was answered and ended.
 -- grain   attempt, or the queue or number in which the interaction ended without one
--- reads   attempt (temporary), channel (temporary), visit (temporary), transfer (temporary), gidb.alias, cfg.source
+-- reads   attempt (temporary), channel (temporary), joined (temporary), visit (temporary), transfer (temporary), gidb.alias,
+--         gidb.across_link, cfg.source
 -- writes  nothing
 -- rule    talk ends when the resource's own phone leaves; who ended it is what the queue says, if it says so then, which it cannot of a
 --         consultation that became a transfer. A call that an agent places while another is up is a consultation; so is what it reaches,
 --         until the transfer is completed. An interaction whose caller was lost in a queue, or before one, ends with that queue, or with
---         the number dialled, as the last resource
+--         the number dialled, as the last resource. The line to another switch that is part of the interaction is no number outside
 WITH named AS (
     SELECT
         attempt.*,
@@ -78,7 +79,15 @@ LEFT JOIN (
     SELECT DISTINCT attempt.source_key, attempt.caller_id
     FROM attempt
     JOIN channel ON channel.source_key = attempt.source_key AND channel.channel_id = attempt.phone_id
-    WHERE attempt.origin = 'dial' AND channel.agent_key IS NULL
+    LEFT JOIN joined ON joined.source_key = channel.source_key AND joined.root_id = channel.root_id
+    WHERE attempt.origin = 'dial'
+      AND channel.agent_key IS NULL
+      AND NOT (
+          joined.whole_id IS NOT NULL
+          AND EXISTS (
+              SELECT FROM gidb.across_link AS link WHERE link.source_key = channel.source_key AND link.channel_id = channel.channel_id
+          )
+      )
 ) AS outward ON outward.source_key = named.source_key AND outward.caller_id = named.attempt_id
 LEFT JOIN visit
     ON visit.source_key = named.source_key

@@ -4,7 +4,7 @@
 --         mart.technical_descriptor
 -- writes  nothing
 -- rule    the wait is from the entry to the answer or to leaving; an abandon while a phone rang is one while ringing. A phone that was
---         called, or did not begin the call, came into the queue by a transfer
+--         called, or did not begin the call, came into the queue by a transfer; so did a call that began on another switch
 SELECT
     1 AS tenant_key,
     mart.date_time_key(visit.start_at) AS start_date_time_key,
@@ -31,6 +31,7 @@ SELECT
         WHEN caller.is_consult THEN 'consult'
         WHEN before.visit_no IS NOT NULL AND before.result <> 'answered' THEN 'overflow'
         WHEN before.visit_no IS NOT NULL
+            OR NOT interaction.is_root
             OR (caller.is_local AND caller.start_state IS NOT NULL AND caller.start_at > interaction.start_at + interval '1 second')
             OR caller.start_state <> 'Ring'
             OR (caller.start_state IS NULL AND NOT caller.is_local AND caller.channel_id <> visit.root_id)

@@ -94,6 +94,13 @@ class Switch:
             second, Kind.BRIDGE_ENTER, channel_id=channel, linked_id=linked or channel, bridge_id=bridge, value="basic"
         )
 
+    def attach(self, second: float, channel: str, key: str, value: str | None, linked: str | None = "") -> None:
+        """A channel is given a value; a program that does so after the call does not know the call."""
+        self.say(
+            second, Kind.USER_DATA, channel_id=channel, linked_id=channel if linked == "" else linked, target=key,
+            value=value, reason="variable",
+        )  # fmt: skip
+
     def hear(self, events: list[Event] | None = None) -> Cycle:
         """Let the collector write what was said, or the events given, and the mart take and transform it."""
         said = self.said if events is None else events

@@ -10,7 +10,6 @@ import typer
 from twinmart import errors
 from twinmart.cli.context import answer, answer_json, home_of, table, tell
 from twinmart.cli.writing import stores
-from twinmart.collect.asterisk.userdata import Keys
 from twinmart.collect.backfill import Loaded, backfill_file
 from twinmart.collect.collector import Collector
 from twinmart.collect.config import CollectorConfig
@@ -197,7 +196,7 @@ def _config(home: Home, found: CollectorSettings) -> CollectorConfig:
         idb_schema=found.idb_schema,
         spool_folder=home.spool(found.site) / found.name,
         status_file=home.folder(found.site) / "collectors" / f"{found.name}.json",
-        keys=Keys(found.user_data),
+        user_data=found.user_data,
     )
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from twinmart.collect.asterisk.link import Link
 from twinmart.collect.asterisk.session import Session
+from twinmart.collect.asterisk.userdata import Keys
 from twinmart.collect.config import CollectorConfig
 from twinmart.collect.pauses import Pauses, spread
 from twinmart.collect.records import Record, Tag
@@ -51,6 +52,8 @@ class Collector:
     def __init__(self, config: CollectorConfig) -> None:
         self.config = config
         self.status = CollectorStatus(config.name, os.getpid(), datetime.now(UTC))
+        # The writer brings changes from the configuration while the sessions use them.
+        self._keys = Keys(config.user_data)
         self._stopping = threading.Event()
         self._pauses = Pauses(config.patience.retry_first_s, config.patience.retry_longest_s)
         self._boot_at: datetime | None = None
@@ -70,7 +73,7 @@ class Collector:
             SpoolFull: there is no room even to begin.
         """
         spool = Spool.open(self.config.spool_folder, limit_bytes=self.config.spool_limit_bytes)
-        writer = Writer(self.config, spool, self.status.idb)
+        writer = Writer(self.config, spool, self.status.idb, self._keys)
         writer.start()
         reporter = threading.Thread(target=self._report, daemon=True)
         reporter.start()
@@ -107,7 +110,7 @@ class Collector:
 
     def _listen(self, link: Link, spool: Spool, writer: Writer) -> float:
         """Listen until the session ends, and return how long to wait before the next."""
-        session = Session(self.config, link, earlier_boot=self._boot_at, is_first=self._sessions == 0)
+        session = Session(self.config, link, earlier_boot=self._boot_at, is_first=self._sessions == 0, keys=self._keys)
         began, reason, cause = time.monotonic(), "stopped", "stopped"
         failure: MartError | None = None
         try:

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from twinmart.collect.asterisk.userdata import Keys
-
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -48,5 +46,5 @@ class CollectorConfig:
     tls: bool = False
     spool_limit_bytes: int | None = None
     patience: Patience = field(default_factory=Patience)
-    # Keys of user data that are collected; the writer brings changes from the configuration while it runs.
-    keys: Keys = field(default_factory=Keys)
+    # Key of user data that is collected from the start, and whether its value is hidden.
+    user_data: dict[str, bool] = field(default_factory=dict)

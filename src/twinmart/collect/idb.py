@@ -82,7 +82,9 @@ class Idb:
         with self._connection.transaction():
             if self._connection.execute("SELECT to_regclass('cfg.user_data_wanted')").fetchone() == (None,):
                 return None
-            return dict(self._connection.execute(sql_text("collect/user_data_keys"), {"source": source_name}).fetchall())
+            return dict(
+                self._connection.execute(sql_text("collect/user_data_keys"), {"source": source_name}).fetchall()
+            )
 
     def write(self, records: Sequence[Record], move: Move | None = None) -> int:
         """Write the records, and move the spool's position with them; return how many events were new.

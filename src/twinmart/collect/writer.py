@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 import psycopg
 import structlog
 
+from twinmart.collect.asterisk.userdata import Keys
 from twinmart.collect.config import CollectorConfig
 from twinmart.collect.idb import Idb, Move
 from twinmart.collect.pauses import Pauses
@@ -35,10 +36,11 @@ log = structlog.get_logger(__name__)
 class Writer:
     """Writes what the spool holds until it is stopped and the spool is empty, or there is no more time."""
 
-    def __init__(self, config: CollectorConfig, spool: Spool, status: IdbStatus) -> None:
+    def __init__(self, config: CollectorConfig, spool: Spool, status: IdbStatus, keys: Keys) -> None:
         self._config = config
         self._spool = spool
         self._status = status
+        self._keys = keys
         self._stopping = threading.Event()
         self._giving_up = threading.Event()
         self._pauses = Pauses(config.patience.retry_first_s, config.patience.retry_longest_s)
@@ -94,7 +96,7 @@ class Writer:
             while not self._is_done(position):
                 if time.monotonic() >= ask_at:
                     if (wanted := idb.user_data_keys(self._config.source)) is not None:
-                        self._config.keys.replace(wanted)
+                        self._keys.replace(wanted)
                     ask_at = time.monotonic() + KEYS_EVERY_S
                 if self._spool.wait_beyond(position, LOOK_S):
                     position = self._write_next(idb, position)

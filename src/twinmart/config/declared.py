@@ -170,6 +170,15 @@ TRANSFORMATION = (
         least=0,
         most=3600,
     ),
+    _transformation(
+        "merge-failed-is-link-timeout",
+        Type.INTEGER,
+        "3600",
+        "How long the other side of a call on two switches is waited for before the call is told as overdue.",
+        unit="s",
+        least=0,
+        most=2_678_400,
+    ),
 )
 
 _policy = partial(Declaration, "error-policy", type=Type.CHOICE, takes_effect=Effect.NEXT_CYCLE)
@@ -185,7 +194,7 @@ ERROR_POLICY = (
         "error-policy-islink-dangling",
         default="resume",
         choices=("resume", "exception"),
-        sentence="A call whose other side at another switch is not known is loaded as it is, or the load fails.",
+        sentence="A call whose other side at another switch is not known is loaded as it is, or kept out until it is.",
     ),
 )
 

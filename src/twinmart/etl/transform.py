@@ -169,7 +169,7 @@ class Transformer:
                 done.interactions = count
             elif name == "broken":
                 done.discarded = count
-        facts = INTERACTION_FACTS
+        facts: tuple[Fact, ...] = INTERACTION_FACTS
         for fact in facts:
             self._model(fact.name, f"new_{fact.name}")
         if self.mart.execute("SELECT EXISTS (SELECT FROM cfg.user_data_key)").fetchone() == (True,):

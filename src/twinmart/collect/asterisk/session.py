@@ -11,6 +11,7 @@ from uuid import uuid4
 from twinmart.collect.asterisk.checks import Checks
 from twinmart.collect.asterisk.link import Link
 from twinmart.collect.asterisk.translate import Batch, Translator
+from twinmart.collect.asterisk.userdata import Keys
 from twinmart.collect.asterisk.wire import Messages
 from twinmart.collect.config import CollectorConfig
 from twinmart.collect.pauses import spread
@@ -30,8 +31,10 @@ MOST_GATHERED = 1 << 19
 class Session:
     """What is known of a session, and the next thing to do in it; ``advance`` is called until it raises."""
 
-    def __init__(self, config: CollectorConfig, link: Link, *, earlier_boot: datetime | None, is_first: bool) -> None:
-        self.translator = Translator(config.source, asked_for_all="QueueStatus-", keys=config.keys)
+    def __init__(
+        self, config: CollectorConfig, link: Link, *, earlier_boot: datetime | None, is_first: bool, keys: Keys
+    ) -> None:
+        self.translator = Translator(config.source, asked_for_all="QueueStatus-", keys=keys)
         self.checks = Checks(config.source)
         self.boot_at: datetime | None = None
         self.events = 0

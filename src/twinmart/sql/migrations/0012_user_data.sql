@@ -320,3 +320,29 @@ CREATE FUNCTION mart.plain_number(told text) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN told ~ '^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,15})?\s*$' THEN round(btrim(told, E' \t\r\n')::numeric, 2) END;
 COMMENT ON FUNCTION mart.plain_number(text) IS 'A number of up to 15 digits before the point, to two places; NULL for anything else';
+
+CREATE VIEW ctl.dangling_link AS
+SELECT
+    source.name AS source,
+    min(call.linked_id) AS call_id,
+    link.value,
+    min(call.started_at) AS started_at,
+    coalesce(
+        now() - min(call.started_at) > make_interval(
+            secs => cfg.mart_option('gim-transformation', 'merge-failed-is-link-timeout', '3600')::double precision
+        ),
+        false
+    ) AS is_overdue
+FROM gidb.across_link AS link
+JOIN cfg.source AS source USING (source_key)
+JOIN gidb.channel_link AS call ON call.source_key = link.source_key AND call.channel_id = link.channel_id
+WHERE NOT EXISTS (
+    SELECT FROM gidb.across_link AS other WHERE other.value = link.value AND other.source_key <> link.source_key
+)
+GROUP BY source.name, link.value;
+COMMENT ON VIEW ctl.dangling_link IS 'Calls that carry a value by which calls are linked, of which no other switch has told';
+COMMENT ON COLUMN ctl.dangling_link.source IS 'Source of the call';
+COMMENT ON COLUMN ctl.dangling_link.call_id IS 'The call';
+COMMENT ON COLUMN ctl.dangling_link.value IS 'What it carries';
+COMMENT ON COLUMN ctl.dangling_link.started_at IS 'Start of its first channel';
+COMMENT ON COLUMN ctl.dangling_link.is_overdue IS 'Whether the other side was waited for as long as merge-failed-is-link-timeout says';

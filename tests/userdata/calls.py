@@ -66,12 +66,6 @@ def words(switch: Switch, column: str = "custom_data_1", table_no: int = 1) -> d
 
 def set_option(switch: Switch, section: str, name: str, value: str) -> None:
     """Set an option of the mart."""
-    if switch.rows("SELECT to_regclass('cfg.option') AS there")[0]["there"] is None:
-        switch.mart.execute(
-            "CREATE OR REPLACE FUNCTION cfg.mart_option(of_section text, of_name text, fallback text) RETURNS text"
-            f" LANGUAGE sql AS $$ SELECT CASE of_name WHEN '{name}' THEN '{value}' ELSE fallback END $$".encode()
-        )
-        return
     switch.mart.execute(
         "INSERT INTO cfg.option (object_key, section, name, value) SELECT object_key, %s, %s, %s FROM cfg.object"
         " WHERE kind = 'application' AND name = 'mart' ON CONFLICT (object_key, section, name) DO UPDATE"

@@ -298,9 +298,7 @@ INSERT INTO ops.partition_rule VALUES
 ON CONFLICT DO NOTHING;
 
 CREATE FUNCTION cfg.mart_option(of_section text, of_name text, fallback text) RETURNS text
-    LANGUAGE plpgsql STABLE
-AS $$
-BEGIN
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
         (
             SELECT option.value
@@ -310,10 +308,6 @@ BEGIN
         ),
         fallback
     );
-EXCEPTION WHEN undefined_table THEN
-    RETURN fallback;
-END
-$$;
 COMMENT ON FUNCTION cfg.mart_option(text, text, text) IS 'Value of an option of the mart, as text; the fallback where it is not set';
 
 CREATE FUNCTION mart.plain_number(told text) RETURNS numeric

@@ -96,6 +96,25 @@ def ensure_partitions(
     return made
 
 
+def copy_partitions(source: Connection, target: Connection, *, since: datetime | None = None) -> list[str]:
+    """Make in one mart the partitions that another has, by their very bounds; return the names of those made.
+
+    With ``since`` only those that end after it. Tables that the target does not know are left out.
+    """
+    known = {(table.schema, table.name): table for table in partitioned_tables(target)}
+    made = []
+    for table in partitioned_tables(source):
+        there = known.get((table.schema, table.name))
+        spans = [span for span in table.covered if since is None or span[1] > since.timestamp()]
+        lacking = [part for span in spans for part in _without(span, there.covered)] if there else []
+        for part in lacking:
+            with target.transaction():
+                target.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("partitions"),))
+                _make(target, table, part)
+            made.append(f"{table.schema}.{table.partition_name(part)}")
+    return made
+
+
 @dataclass(slots=True)
 class PartitionMemory:
     """Remembers the days for which partitions are known to exist, so that a loader may ask before each batch.

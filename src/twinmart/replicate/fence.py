@@ -11,10 +11,12 @@ applied with the owner's rights and the third fence is not there. The sites' int
 three.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 from twinmart import errors
@@ -52,9 +54,12 @@ class Fences:
 
 
 def raise_(connection: Connection, of_site: int) -> None:
-    """Put up the fences of a replica of a site, as far as they do not stand; all or nothing.
+    """Put up the fences of a replica of a site, as far as they do not stand.
 
-    A transaction that wrote before goes on to its end: see ``link`` for how a switch waits for it.
+    A transaction that wrote before goes on to its end: see ``turn`` for how a switch waits for it.
+
+    Raises:
+        LockHeld: a table could not be given its trigger, since a transaction holds it; the other fences stand.
     """
     with connection.transaction():
         _in_turn(connection)
@@ -63,9 +68,29 @@ def raise_(connection: Connection, of_site: int) -> None:
             " DO UPDATE SET of_site = excluded.of_site WHERE replica.of_site <> excluded.of_site",
             (of_site,),
         )
-        connection.execute("SELECT ops.fence_table(table_oid) FROM ops.replicated_table WHERE NOT is_fenced")
         _set_read_only(connection, is_on=True)
         _grant(connection, to_owner=False)
+    plant(connection)
+
+
+def plant(connection: Connection, *, patience_s: float = 30) -> None:
+    """Give every replicated table its trigger, which rests while the mart is no replica.
+
+    One table at a time, and never waiting long for a lock, behind which all who come later would wait too.
+
+    Raises:
+        LockHeld: a transaction has held a table for longer than ``patience_s``.
+    """
+    deadline = time.monotonic() + patience_s
+    while bare := connection.execute("SELECT table_oid FROM ops.replicated_table WHERE NOT is_fenced").fetchall():
+        for (table,) in bare:
+            try:
+                with connection.transaction():
+                    connection.execute("SET LOCAL lock_timeout = '200ms'")
+                    connection.execute("SELECT ops.fence_table(%s::oid::regclass)", (table,))
+            except psycopg.errors.LockNotAvailable:
+                if time.monotonic() > deadline:
+                    raise
 
 
 def lower(connection: Connection) -> bool:
@@ -113,9 +138,8 @@ def opened(connection: Connection) -> Iterator[Connection]:
             yield connection
     finally:
         if not connection.broken and standing(connection).of_site is not None:
-            with connection.transaction():
-                connection.execute("SELECT ops.fence_table(table_oid) FROM ops.replicated_table WHERE NOT is_fenced")
-                _grant(connection, to_owner=False)
+            _grant(connection, to_owner=False)
+            plant(connection)
 
 
 def owner_of(connection: Connection) -> str:

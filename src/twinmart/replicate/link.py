@@ -56,11 +56,11 @@ def set_up(
     """
     prepare(source, target, subscription=standing(source, target), tell=tell)
     with both(source, target) as (active, standby):
-        known = _living(active, standby)
+        known = living(active, standby)
         if known is None:
-            _require_fit(source, active, target, standby, discard_standby=discard_standby)
+            require_fit(source, active, target, standby, discard_standby=discard_standby)
             known = _seed(source, active, target, standby, method, jobs, tell)
-        _connect(source, active, standby, known, tell)
+        connect(source, active, standby, known, tell)
     return known
 
 
@@ -85,7 +85,7 @@ def standing(source: End, target: End) -> str | None:
     with reach(source, "replication") as active, reach(target, "replication") as standby:
         if not _has_records(active) or not _has_records(standby):
             return None
-        name = _living(active, standby)
+        name = living(active, standby)
         return name if name and subscription.named(standby, name) else None
 
 
@@ -154,27 +154,32 @@ def tear_down(source: End | None, target: End | None, *, keep_fences: bool = Fal
 
 def clear(connection: Connection, *, keep_fences: bool = False) -> list[str]:
     """Remove what links left at one site, finished or not: subscriptions, slots, publication, origins, fences."""
-    removed: list[str] = []
     if not _has_records(connection):
-        return removed
-    for found in subscription.find(connection):
-        _detach(connection, found)
-        removed.append(f"subscription {found.name}")
-    for name in leftover_slots(connection):
-        slot.drop(connection, name)
-        removed.append(f"slot {name}")
-    for name in leftover_origins(connection):
-        connection.execute("SELECT pg_replication_origin_drop(%s)", (name,))
-        removed.append(f"origin {name}")
-    if connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", (PUBLICATION,)).fetchone():
-        connection.execute(sql.SQL("DROP PUBLICATION {}").format(sql.Identifier(PUBLICATION)))
-        removed.append(f"publication {PUBLICATION}")
-    for role in ("source", "target"):
-        for name in records.unfinished(connection, role):
-            records.end(connection, name)
+        return []
+    removed = clear_role(connection, "target") + clear_role(connection, "source")
     if not keep_fences and fence.standing(connection).of_site is not None:
         fence.lower(connection)
         removed.append("fences")
+    return removed
+
+
+def clear_role(connection: Connection, role: records.Role) -> list[str]:
+    """Remove what links left at a site as one of their ends, and note them as ended; return what was removed."""
+    removed: list[str] = []
+    if role == "target":
+        for found in subscription.find(connection):
+            _detach(connection, found)
+            removed.append(f"subscription {found.name}")
+        for name in leftover_origins(connection):
+            connection.execute("SELECT pg_replication_origin_drop(%s)", (name,))
+            removed.append(f"origin {name}")
+    else:
+        going = [*records.unfinished(connection, "source"), *leftover_slots(connection)]
+        removed += [f"slot {name}" for name in dict.fromkeys(going) if slot.drop(connection, name)]
+        if connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", (PUBLICATION,)).fetchone():
+            connection.execute(sql.SQL("DROP PUBLICATION {}").format(sql.Identifier(PUBLICATION)))
+            removed.append(f"publication {PUBLICATION}")
+    records.end_all(connection, role)
     return removed
 
 
@@ -193,8 +198,8 @@ def leftover_origins(connection: Connection) -> list[str]:
     return [name for (name,) in connection.execute(sql_text("replicate/leftover_origins"))]
 
 
-def _living(active: Connection, standby: Connection) -> str | None:
-    """Return the name of a link that can be gone on with: known at both ends, between these two, slot in place."""
+def living(active: Connection, standby: Connection) -> str | None:
+    """Return the name of the link that can be gone on with: known at both ends, between these two, slot in place."""
     known, other = records.living(standby, "target"), records.living(active, "source")
     if known is None or other is None or known.name != other.name or known.state not in ("copied", "linked"):
         return None
@@ -203,7 +208,7 @@ def _living(active: Connection, standby: Connection) -> str | None:
     return known.name
 
 
-def _require_fit(
+def require_fit(
     source: End, active: Connection, target: End, standby: Connection, *, discard_standby: bool
 ) -> None:  # fmt: skip
     """Refuse what must not be linked, before anything is changed."""
@@ -265,6 +270,8 @@ def _seed(
     records.begin(standby, name, "target", (target.site, source.site), there, here, method)
     _let_in(source, active, target, standby)
     publish(active)
+    # Planted now, while there is time, so that a switch need not wait for a lock.
+    fence.plant(active)
     fence.raise_(standby, source.site)
     copy.empty(standby)
     with slot.new_slot(source.reach, name) as made:
@@ -290,7 +297,7 @@ def _let_in(source: End, active: Connection, target: End, standby: Connection) -
                 fence.lower(connection)
 
 
-def _connect(source: End, active: Connection, standby: Connection, name: str, tell: Tell | None) -> None:
+def connect(source: End, active: Connection, standby: Connection, name: str, tell: Tell | None) -> None:
     """Bring the subscription to life, unless somebody paused it, and wait until the first beat has crossed."""
     fence.raise_(standby, source.site)
     found = subscription.named(standby, name) or subscription.create(standby, name, source)
@@ -328,8 +335,7 @@ def _detach(standby: Connection, found: subscription.Subscription | None = None)
             (known.lsn, known.last_commit_at, found.origin, found.name),
         )
         subscription.drop(standby, found.name)
-    for name in records.unfinished(standby, "target"):
-        records.end(standby, name)
+    records.end_all(standby, "target")
     return known
 
 

@@ -76,10 +76,12 @@ def move(connection: Connection, name: str, state: str, **more: object) -> None:
     )
 
 
-def end(connection: Connection, name: str) -> None:
-    """Note that a link was taken down."""
+def end_all(connection: Connection, role: Role) -> None:
+    """Note that all links of which this mart was such an end were taken down."""
     connection.execute(
-        "UPDATE ops.link SET state = 'ended', ended_at = coalesce(ended_at, clock_timestamp()) WHERE name = %s", (name,)
+        "UPDATE ops.link SET state = 'ended', ended_at = coalesce(ended_at, clock_timestamp())"
+        " WHERE role = %s AND state <> 'ended'",
+        (role,),
     )
 
 

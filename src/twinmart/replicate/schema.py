@@ -14,6 +14,7 @@ from psycopg import sql
 from twinmart import errors
 from twinmart.db.connect import Connection, advisory_lock
 from twinmart.db.migrate import migrate, schema_state
+from twinmart.db.partitions import copy_partitions
 from twinmart.db.sqlfiles import sql_text
 from twinmart.replicate import fence
 from twinmart.replicate.ends import End, reach
@@ -134,11 +135,25 @@ def prepare(
             make_partitions_ahead(connection, now)
             connection.execute("RESET ROLE")
             allow_reader(connection)
+        level_partitions(active, standby, now)
         if due and subscription:
             publish(active)
             refresh = sql.SQL("ALTER SUBSCRIPTION {} REFRESH PUBLICATION WITH (copy_data = false)")
             standby.execute(refresh.format(sql.Identifier(subscription)))
     return due
+
+
+def level_partitions(active: Connection, standby: Connection, now: datetime) -> int:
+    """Make at each mart the partitions that only the other has; return how many were made.
+
+    Those of days gone by that only the standby has were purged at the active site and are left alone.
+    """
+    made = 0
+    for here, there, since in ((active, standby, None), (standby, active, now)):
+        _as_owner(there)
+        made += len(copy_partitions(here, there, since=since))
+        there.execute("RESET ROLE")
+    return made
 
 
 def _migrate_both(

@@ -14,6 +14,8 @@ from tests.support import Mart, running_server, scratch_folder
 from twinmart.cli.main import make_app
 from twinmart.collect.asterisk.rules import RULES
 from twinmart.collect.asterisk.translate import Fault
+from twinmart.config.options import DECLARED
+from twinmart.config.values import Type
 from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import MartError, error_classes
 from twinmart.model.events import Kind
@@ -116,6 +118,39 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
+def options_page() -> str:
+    """Return the page of all options, by section."""
+    lines = [
+        "# Options\n",
+        MADE_BY,
+        "Options say how the mart works. They are set on objects of the configuration, mostly on application `mart`:",
+        "`twinmart config set application mart SECTION/OPTION=VALUE`. *Levels* are the other objects on which an",
+        "option may be set; the more specific one wins: queue, source, tenant, application. With *media* among them,",
+        "the value for a medium is set under the name with a dash and the medium, as `q-answer-threshold-voice`.",
+        "Names in *italics* are ours; the original has all others under the same name.\n",
+    ]
+    for section, options in groupby(sorted(DECLARED, key=lambda one: one.section), key=lambda one: one.section):
+        more = " Also in each section `date-time-NAME`, which makes a calendar." if section == "date-time" else ""
+        lines += [f"## [{section}]\n"] + ([f"{more.strip()}\n"] if more else [])
+        lines += [
+            "| option | type | range | default | takes effect | levels | since |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for one in options:
+            name = f"`{one.name}`" if one.is_original else f"*`{one.name}`*"
+            unit = f" {one.unit}" if one.unit else ""
+            default = f"`{one.default}`{unit}" if one.default is not None else "none"
+            levels = ", ".join(one.levels)
+            told = f"{name}<br>{one.sentence}"
+            lines.append(
+                f"| {told} | {one.type} | {one.range}{unit} | {default} | {one.takes_effect} | {levels} | {one.since} |"
+            )
+        lines.append("")
+    lines += ["## Types\n", "| type | how it is written |", "| --- | --- |"]
+    lines += [f"| {kind} | {kind.meaning.replace('|', '&#124;')} |" for kind in Type]
+    return "\n".join(lines) + "\n"
+
+
 def schema_page(mart: Mart) -> str:
     """Return the page of all tables, views and columns of a migrated mart, with their comments."""
     lines = ["# Schema\n", MADE_BY]
@@ -157,6 +192,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "commands.md": commands_page(),
         "events.md": events_page(),
+        "options.md": options_page(),
         "metrics.md": metrics_page(),
         "schema.md": schema,
     }

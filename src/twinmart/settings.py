@@ -99,10 +99,12 @@ def whole_environment() -> dict[str, str]:
 
 
 def read_secret(reference: str | None) -> str:
-    """Return the password that a reference names: ``env:NAME`` or ``file:/path``; none is the empty one.
+    """Return the password that a reference names: ``env:NAME``, ``file:/path`` or ``keyring:SERVICE/NAME``.
+
+    No reference is the empty password.
 
     Raises:
-        WrongSetting: the variable is not set, or the file cannot be read.
+        WrongSetting: the variable is not set, the file cannot be read, or the keyring has no such entry.
     """
     if reference is None:
         return ""
@@ -115,6 +117,29 @@ def read_secret(reference: str | None) -> str:
             return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             detail = str(error)
+    if kind == "keyring":
+        value, detail = _from_keyring(name)
+        if value is not None:
+            return value
+    if kind not in ("env", "file", "keyring"):
+        # Whoever wrote the password itself here shall not find it in a log.
+        reference, detail = "(hidden)", "it is none of these"
     raise WrongSetting(
-        f'password reference "{reference}" leads nowhere', detail=detail, hint="It is env:NAME or file:/path."
+        f'password reference "{reference}" leads nowhere',
+        detail=detail,
+        hint="It is env:NAME, file:/path or keyring:SERVICE/NAME.",
     )
+
+
+def _from_keyring(name: str) -> tuple[str | None, str]:
+    """Return the password that the system's keyring has for a service and name, and else why there is none."""
+    service, _, entry = name.partition("/")
+    try:
+        import keyring  # noqa: PLC0415  it is an extra, and slow to import
+        import keyring.errors  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return None, "the keyring library is not installed: pip install 'twinmart[keyring]'"
+    try:
+        return keyring.get_password(service, entry), f'the keyring has no "{entry}" of service "{service}"'
+    except keyring.errors.KeyringError as error:
+        return None, f"the keyring gave no answer: {error}"

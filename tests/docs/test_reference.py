@@ -12,6 +12,7 @@ from scripts.docs import (
     errors_page,
     events_page,
     metrics_page,
+    options_page,
     schema_page,
     settings_page,
 )
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[2]
         ("settings.md", settings_page),
         ("commands.md", commands_page),
         ("events.md", events_page),
+        ("options.md", options_page),
         ("metrics.md", metrics_page),
     ],
 )

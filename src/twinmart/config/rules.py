@@ -53,8 +53,8 @@ def checked_properties(kind: str, name: str, told: Mapping[str, Any]) -> tuple[d
     _check_name(kind, name)
     told = {key: value for key, value in told.items() if value is not None}
     notes = []
-    port = told.get("lca_port")
-    if kind == "host" and isinstance(port, int) and 1 <= port < LEAST_LCA_PORT:
+    port = str(told.get("lca_port", ""))
+    if kind == "host" and port.isdecimal() and 1 <= int(port) < LEAST_LCA_PORT:
         told["lca_port"] = LCA_PORT
         notes.append(f'lca_port of host "{name}" is {LCA_PORT}: {port} is below {LEAST_LCA_PORT}')
     try:

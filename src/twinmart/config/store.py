@@ -73,9 +73,10 @@ class Entry:
 
 
 class Store:
-    """The configuration of one mart, on a connection to it. ``notes`` gathers what a write put right by itself.
+    """The configuration of one mart, on a connection to it.
 
-    ``at`` is the time of the changes, so that two marts that are written together say the same.
+    ``notes`` gathers what a write put right by itself, ``written`` the objects that were changed and how. ``at`` is the
+    time of the changes, so that two marts that are written together say the same.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Store:
     ) -> None:
         self.connection = connection
         self.notes: list[str] = []
+        self.written: list[tuple[Object, list[Change]]] = []
         self._author = author
         self._reason = reason
         self._at = at
@@ -298,7 +300,9 @@ class Store:
         }
         self.connection.execute(sql_text("config/put_object"), written)
         self._write_parts(changes, written)
-        return self.get(after.kind, after.name)
+        now = self.get(after.kind, after.name)
+        self.written.append((now, changes))
+        return now
 
     def _write_parts(self, changes: list[Change], written: Mapping[str, object]) -> None:
         told = {**written, "author": self._author, "reason": self._reason}

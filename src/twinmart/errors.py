@@ -164,6 +164,12 @@ class UnknownJob(UsageError):
     code = "TM181"
 
 
+class UnknownRun(UsageError):
+    """No run of a recovery has the id that a command names, or several have."""
+
+    code = "TM190"
+
+
 # --- a check says no -------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +232,12 @@ class AggregateDiffers(NotReady):
     """Aggregates are not what the facts say, or a level is not the sum of the one below."""
 
     code = "TM270"
+
+
+class NotReadyForIt(NotReady):
+    """A failover, switchover, return or drill must not begin as things are; the detail says why."""
+
+    code = "TM290"
 
 
 # --- a guard stopped it ----------------------------------------------------------------------------------------------
@@ -334,6 +346,36 @@ class NoMartServer(Refused):
     code = "TM383"
 
 
+class PlanStale(Refused):
+    """The sites are no longer as they were when the plan was made, be it that the plan itself was carried out."""
+
+    code = "TM390"
+
+
+class RunOpen(Refused):
+    """Another recovery was begun and has not ended; it is gone on with or taken back first."""
+
+    code = "TM391"
+
+
+class NoWayBack(Refused):
+    """A recovery has passed its point of no return and can only be completed."""
+
+    code = "TM392"
+
+
+class NotConfirmed(Refused):
+    """The name of the site that becomes active was not typed, or not given with --yes."""
+
+    code = "TM393"
+
+
+class RunSuperseded(Refused):
+    """A newer run of a recovery has begun; this one must not change anything any more."""
+
+    code = "TM394"
+
+
 # --- a step did not reach its goal -----------------------------------------------------------------------------------
 
 
@@ -398,6 +440,25 @@ class JobFailed(StepFailed):
     code = "TM480"
 
 
+class StepNotReached(StepFailed):
+    """A step of a recovery acted, and its goal is not reached."""
+
+    code = "TM490"
+
+
+class JournalNotWritten(StepFailed):
+    """The journal of recoveries cannot be written; no step is begun without it."""
+
+    code = "TM491"
+
+
+class Paused(StepFailed):
+    """A recovery was paused between two steps; the same command goes on."""
+
+    code = "TM492"
+    exit_code = 130
+
+
 # --- nobody knows ----------------------------------------------------------------------------------------------------
 
 
@@ -418,6 +479,12 @@ class JobNotConfirmed(OutcomeUnknown):
     """The mart server was asked about a job and has not said how it ended."""
 
     code = "TM580"
+
+
+class StepUnknown(OutcomeUnknown):
+    """A step of a recovery has not answered in time; whether its goal is reached is asked by the next run."""
+
+    code = "TM590"
 
 
 # --- no answer -------------------------------------------------------------------------------------------------------

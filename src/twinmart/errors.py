@@ -456,7 +456,6 @@ class Paused(StepFailed):
     """A recovery was paused between two steps; the same command goes on."""
 
     code = "TM492"
-    exit_code = 130
 
 
 # --- nobody knows ----------------------------------------------------------------------------------------------------

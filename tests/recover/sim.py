@@ -124,7 +124,7 @@ class SimWorld:
         self.keeper = 0
         self.held: tuple[int, int] | None = None
         self.run = ""
-                mart = self.sites[1].own
+        mart = self.sites[1].own
         for source, site in SOURCES.items():
             for twin, at in (("a", site), ("b", 3 - site)):
                 mart.collectors[f"{source}_{twin}"] = CollectorFacts(f"{source}_{twin}", source, at, True, True)

@@ -322,6 +322,18 @@ class SpoolTakenTwice(Refused):
     code = "TM320"
 
 
+class CalendarFixed(Refused):
+    """The options of a calendar were changed though it is filled; another zone in it would make days that overlap."""
+
+    code = "TM370"
+
+
+class ExportElsewhere(Refused):
+    """The folder holds exports of another mart, or in another format; an increment must not be added to them."""
+
+    code = "TM371"
+
+
 class MartServerRuns(LockHeld):
     """A mart server runs for this mart already; a second one must not."""
 

@@ -32,6 +32,9 @@ LONGEST_SPAN_DAYS = 3660
 # Spans of this module are whole seconds since the epoch, half-open.
 Span = tuple[int, int]
 
+# Begin of the partition that took the place of all that were dropped: whatever comes before it has a place too.
+FOREVER = -(1 << 62)
+
 _BOUND = re.compile(r"FOR VALUES FROM \('?(?P<start>[^')]+)'?\) TO \('?(?P<end>[^')]+)'?\)")
 
 
@@ -56,6 +59,11 @@ class PartitionedTable:
         width = self.interval_days * DAY_S
         for start in range(span[0] // width * width, span[1], width):
             yield from _without((start, start + width), self.covered)
+
+    @property
+    def purged_before(self) -> int | None:
+        """End of the partition that stands for all that were dropped, or None."""
+        return next((end for start, end in self.covered if start == FOREVER), None)
 
     def partition_name(self, part: Span) -> str:
         """Return the name of a partition: the table's and the day on which the partition begins."""
@@ -119,7 +127,8 @@ def copy_partitions(source: Connection, target: Connection, *, since: datetime |
 class PartitionMemory:
     """Remembers the days for which partitions are known to exist, so that a loader may ask before each batch.
 
-    One for each connection string and process. It trusts that nobody drops partitions of days that are being loaded.
+    One for each connection string and process. A day that was known stays covered: a purge puts one partition in the
+    place of those that it drops, at once, so that it takes nobody the ground from under their feet.
     """
 
     _days: set[int] = field(default_factory=set)
@@ -148,7 +157,7 @@ def partitioned_tables(connection: Connection) -> list[PartitionedTable]:
                 f'partitioned table "{schema}.{name}" has no rule for its partitions',
                 hint="Add a row for it to ops.partition_rule. Nothing was changed.",
             )
-        covered = tuple(sorted(_span(bound, key_kind) for bound in bounds))
+        covered = tuple(sorted(span_of(bound, key_kind) for bound in bounds))
         tables.append(PartitionedTable(schema, name, key_kind, interval_days, covered))
     return tables
 
@@ -204,14 +213,19 @@ def _without(span: Span, covered: Iterable[Span]) -> Iterator[Span]:
         yield start, end
 
 
-def _span(bound: str, key_kind: str) -> Span:
+def span_of(bound: str, key_kind: str) -> Span:
     """Read the bounds of a partition as PostgreSQL writes them, in a session that speaks UTC."""
     parts = _BOUND.fullmatch(bound)
     if parts is None:
         raise ValueError(f"partition bound not understood: {bound}")
-    if key_kind == "epoch":
-        return int(parts["start"]), int(parts["end"])
-    return _second(datetime.fromisoformat(parts["start"])), _second(datetime.fromisoformat(parts["end"]))
+    start, end = (_second_of(parts[name], key_kind) for name in ("start", "end"))
+    return start, end
+
+
+def _second_of(value: str, key_kind: str) -> int:
+    if value == "MINVALUE":
+        return FOREVER
+    return int(value) if key_kind == "epoch" else _second(datetime.fromisoformat(value))
 
 
 def _whole_seconds(from_at: datetime, to_at: datetime) -> Span:

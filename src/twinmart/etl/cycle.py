@@ -19,6 +19,7 @@ from twinmart import errors
 from twinmart.config.sources import Collector, collectors
 from twinmart.db.connect import advisory_lock, mapped_error, mapped_errors, session
 from twinmart.db.migrate import schema_state
+from twinmart.etl.delays import Delays
 from twinmart.etl.extract import Extractor, Taken
 from twinmart.etl.gaps import note_gaps
 from twinmart.etl.idbs import Idbs
@@ -119,6 +120,7 @@ class Etl:
                     hint="Nothing was changed. Look with: twinmart status.",
                 )
             self._extractor = Extractor(taking)
+            self._delays = Delays(taking)
             self._transformer = Transformer(self._mart, side, self._site, epoch)
             self._idbs = Idbs(self._site, self._dsns)
             opening.callback(self._idbs.close)
@@ -181,6 +183,7 @@ class Etl:
                 for nearest, collector in enumerate(sorted(twins, key=lambda one: (one.site != self._site, one.twin))):
                     self._extract_one(cycle, collector, halt, fill_only=nearest > 0)
                 note_gaps(self._extractor.mart, source, twins, self._idbs.connections)
+                self._delays.note(source, twins, self._idbs.connections)
         finally:
             cycle.unreachable.update(self._idbs.missed)
             halt.news()

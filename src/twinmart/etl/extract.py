@@ -7,9 +7,11 @@ that is broken off leaves nothing behind and is simply repeated.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from psycopg import sql
 
+from twinmart import __version__
 from twinmart.config.sources import Collector
 from twinmart.db.connect import Connection, lock_key
 from twinmart.db.partitions import PartitionMemory
@@ -19,6 +21,9 @@ from twinmart.model.events import Event
 
 # So many rows are taken in one transaction: a long backlog is worked off in steps, each of which can be the last.
 MOST_ROWS = 100_000
+
+# Moment before which nothing is taken: events of that time are purged, and what they tell of is not computed again.
+NOTHING_PURGED = datetime(1, 1, 1, tzinfo=UTC)
 
 # Small tables are planned well without statistics; for large ones a wrong plan costs more than looking.
 ANALYZE_FROM = 2_000
@@ -54,6 +59,8 @@ class Taken:
     up_to: int = 0
     is_all: bool = True
     last_event_at: datetime | None = None
+    rows_refused: int = 0
+    session_key: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -74,17 +81,22 @@ class Extractor:
         taken, minutes = self._look(idb, collector, mark, digest=fill_only)
         if taken.up_to == mark:
             return taken
+        before_at = self._purged_before()
+        late = [minute for minute in minutes if minute[0] < before_at]
+        minutes = [minute for minute in minutes if minute[0] >= before_at]
         # Made in transactions of their own, before ours begins: partitions that are not needed do no harm.
         self._make_partitions(minutes)
         with self.mart.transaction():
             if self._mark(collector, lock=True) != mark:
                 return Taken(collector.name, up_to=mark, is_all=False)
+            if late:
+                self._refuse(collector, taken, late, before_at)
             wanted = self._minutes_wanted(collector, minutes) if fill_only else None
             self.mart.execute(sql_text("transform/settings"))
             for name in TABLES:
                 self.mart.execute(sql_text(name))
             if wanted is None or wanted:
-                taken.rows_read = self._copy(idb, collector, mark, taken.up_to, wanted)
+                taken.rows_read = self._copy(idb, collector, mark, taken.up_to, wanted, before_at)
             if taken.rows_read:
                 self._take(collector, taken)
             self._move_mark(collector, mark, taken, started_at)
@@ -114,6 +126,7 @@ class Extractor:
             taken.up_to = max(row[3] for row in minutes)
             taken.last_event_at = max(row[4] for row in minutes)
             taken.is_all = sum(row[1] for row in minutes) < self.most_rows
+            taken.session_key = _latest_session(idb, collector)
         return taken, [(row[0], row[1], int(row[2])) for row in minutes]
 
     def _minutes_wanted(self, collector: Collector, minutes: list[tuple[datetime, int, int]]) -> list[datetime]:
@@ -134,10 +147,11 @@ class Extractor:
             self.partitions.ensure(self.mart, start, start + timedelta(days=1))
 
     def _copy(
-        self, idb: Connection, collector: Collector, mark: int, up_to: int, minutes: list[datetime] | None
-    ) -> int:
+        self, idb: Connection, collector: Collector, mark: int, up_to: int, minutes: list[datetime] | None,
+        before_at: datetime,
+    ) -> int:  # fmt: skip
         columns = sql.SQL(", ").join(map(sql.Identifier, Event._fields))
-        chosen: sql.Composable = sql.SQL("true")
+        chosen: sql.Composable = sql.SQL("at >= {}").format(sql.Literal(before_at))
         if minutes is not None:
             chosen = sql.SQL("date_trunc('minute', at, 'UTC') = ANY ({}::timestamptz[])").format(sql.Literal(minutes))
         reading = sql.SQL(
@@ -171,6 +185,8 @@ class Extractor:
             self.mart.execute("ANALYZE new_event")
         for name in LEARNT:
             run(name)
+        for name in ("refuted_end", "fk_violation"):
+            run(name)
         new_pairs = run("alias_pair")
         boots = self.mart.execute(sql_text("extract/switch_boot"), known).fetchall()
         told = self.mart.execute(
@@ -187,6 +203,8 @@ class Extractor:
         for boot_at, last_heard_at, from_at in boots:
             run("boot_touched_resource", boot_at=boot_at, from_at=from_at)
             run("boot_gap", boot_at=boot_at, last_heard_at=last_heard_at)
+        # What an agent did before the cut-off stays as it was loaded: the events that told of it are gone.
+        run("clamp_touched_resource")
 
     def _name_agents(self, collector: Collector, batch: int) -> list[str]:
         """Compute anew which name stands for each agent of the source; return the names for which that changed."""
@@ -205,6 +223,23 @@ class Extractor:
         )
         return [name for (name,) in changed]
 
+    def _purged_before(self) -> datetime:
+        row = self.mart.execute("SELECT max(before_at) FROM ctl.purge_command WHERE kind = 'gidb'").fetchone()
+        return NOTHING_PURGED if row is None or row[0] is None else row[0]
+
+    def _refuse(
+        self, collector: Collector, taken: Taken, late: list[tuple[datetime, int, int]], before_at: datetime
+    ) -> None:
+        """Record that events of a purged span are left where they are; the mark moves on over them."""
+        taken.rows_refused = sum(count for _, count, _ in late)
+        minutes = [minute for minute, _, _ in late]
+        self.mart.execute(
+            "INSERT INTO ctl.late_discard"
+            " (source_key, code, collector_key, row_count, first_at, last_at, before_at)"
+            " VALUES (%s, 'purged-event', %s, %s, %s, %s, %s)",
+            (collector.source_key, collector.key, taken.rows_refused, min(minutes), max(minutes), before_at),
+        )
+
     def _move_mark(self, collector: Collector, mark: int, taken: Taken, started_at: datetime) -> None:
         self.mart.execute(
             sql_text("extract/move_mark"),
@@ -217,8 +252,19 @@ class Extractor:
                 "rows_new": taken.rows_new,
                 "last_event_at": taken.last_event_at,
                 "started_at": started_at,
+                "session_key": taken.session_key,
+                "program_version": __version__,
+                "rows_refused": taken.rows_refused,
             },
         )
+
+
+def _latest_session(idb: Connection, collector: Collector) -> UUID | None:
+    sessions = sql.Identifier(collector.idb_schema, "data_source_session")
+    row = idb.execute(
+        sql.SQL("SELECT session_key FROM {} ORDER BY connected_at DESC LIMIT 1").format(sessions)
+    ).fetchone()
+    return row[0] if row else None
 
 
 def next_number(mart: Connection, name: str) -> int:

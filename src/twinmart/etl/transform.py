@@ -210,6 +210,7 @@ class Transformer:
         while self._run("transform/join_call"):
             pass
         self._run("transform/channel_root")
+        self._run("transform/purged_call")
 
     def _agents(self, done: Transformed, audit_key: int) -> None:
         self._run("transform/dimension_agent")

@@ -13,9 +13,10 @@ WITH moved AS (
         moved_at = excluded.moved_at
 )
 INSERT INTO ctl.extract_history (
-    extract_key, collector_key, source_key, started_at, ended_at, from_seq, to_seq, rows_read, rows_new, last_event_at
+    extract_key, collector_key, source_key, started_at, ended_at, from_seq, to_seq, rows_read, rows_new, last_event_at,
+    session_key, program_version, rows_refused
 )
 SELECT value, %(collector_key)s, %(source_key)s, %(started_at)s, clock_timestamp(), %(from_seq)s, %(to_seq)s, %(rows_read)s,
-    %(rows_new)s, %(last_event_at)s
+    %(rows_new)s, %(last_event_at)s, %(session_key)s, %(program_version)s, %(rows_refused)s
 FROM ctl.counter
 WHERE name = 'batch'

@@ -3,8 +3,9 @@
 -- reads   call_event (temporary), gidb.switch_boot, gidb.event, gidb.channel_link, gidb.alias
 -- writes  nothing
 -- rule    a channel without an end of its own ended with the switch, at the last instant the switch was heard of; or, if a later
---         list of the switch's channels does not name it, when it was heard of last itself; both ends are abnormal. What the switch
---         answers when asked counts only where it has not told by itself. User data tells nothing of the channel, and may come after it
+--         list of the switch's channels does not name it, when it was heard of last itself; both ends are abnormal, as is one that we set
+--         ourselves. What the switch answers when asked counts only where it has not told by itself. User data tells nothing of the
+--         channel, and may come after it
 WITH told AS (
     SELECT
         source_key,
@@ -22,6 +23,7 @@ WITH told AS (
         ) AS up_at,
         min(at) FILTER (WHERE kind = 'channel_end') AS end_at,
         min(value) FILTER (WHERE kind = 'channel_end') AS end_cause,
+        bool_or(kind = 'channel_end' AND detail @> '{"artificial": true}') AS is_artificial,
         min(channel) FILTER (WHERE kind IN ('channel_start', 'channel_seen', 'channel_up', 'channel_end')) AS channel_name,
         coalesce(
             min(number) FILTER (WHERE kind = 'channel_start'),
@@ -53,7 +55,7 @@ SELECT
     coalesce(told.start_at, told.first_at) AS start_at,
     told.up_at,
     coalesce(told.end_at, closed.end_at) AS end_at,
-    told.end_at IS NULL AND closed.end_at IS NOT NULL AS is_abnormal,
+    (told.end_at IS NULL AND closed.end_at IS NOT NULL) OR told.is_artificial IS TRUE AS is_abnormal,
     EXISTS (
         SELECT
         FROM gidb.channel_link AS link

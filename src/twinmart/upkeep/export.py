@@ -1,0 +1,323 @@
+"""Exports the dimensional model in increments: what changed in the facts since the last one, and all dimensions.
+
+An increment is a folder ``NNNNNNNNNNNN-NNNNNNNNNNNN`` named by the loads in it, with a file for each table and
+``manifest.json``. It is written beside its place and renamed when all of it is on disk, so a folder that is there is
+whole; what an export that was broken off left behind is thrown away by the next one, which begins anew.
+
+Who applies increments in their order has the mart: for each fact table first take out the rows of ``tombstone`` and
+those before the cut-offs in the manifest, then put the file's rows in the place of those with the same key; a dimension
+is replaced whole.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import threading
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from twinmart import errors
+from twinmart.db.sqlfiles import sql_text
+from twinmart.upkeep.work import Work, work_at
+
+MANIFEST = "manifest.json"
+ROWS_AT_A_TIME = 20_000
+
+FORMATS = ("csv", "parquet")
+
+_ELSEWHERE = "Nothing was written. Export to an empty folder, which begins with everything: twinmart export --to DIR."
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of the mart; a fact has audit keys and is exported by them."""
+
+    name: str
+    is_fact: bool
+    key: tuple[str, ...]
+
+
+def export(
+    site: int,
+    dsns: Mapping[int, str],
+    *,
+    stop: threading.Event,
+    tell: Callable[[str], None] | None = None,
+    to: Path | None = None,
+    file_format: str | None = None,
+) -> Mapping[str, object]:
+    """Write the next increment below the folder ``to``; return what is in it, with ``folder`` None if nothing is new.
+
+    Raises:
+        LockHeld: maintenance, or another export, runs at this site.
+        ExportElsewhere: the folder holds increments in another format, or of another mart.
+        WrongSetting: no folder is known, or the format is none of ours.
+    """
+    with work_at(site, dsns, "export") as work:
+        folder, chosen = _target(work, to, file_format)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in folder.glob(".*.part"):
+            shutil.rmtree(left)
+        from_key = _exported(folder, chosen, _last_load(work))
+        with work.mart.transaction():
+            work.mart.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            manifest = _Increment(work, folder, chosen, from_key, stop, tell).write()
+        if manifest is not None and work.is_active:
+            _record(work, manifest)
+    return _summary(site, folder, manifest, from_key)
+
+
+class _Increment:
+    """One increment on its way to disk."""
+
+    def __init__(
+        self,
+        work: Work,
+        folder: Path,
+        file_format: str,
+        from_key: int,
+        stop: threading.Event,
+        tell: Callable[[str], None] | None,
+    ) -> None:
+        self.work, self.folder, self.format, self.from_key = work, folder, file_format, from_key
+        self.stop, self.tell = stop, tell
+        self.to_key = _last_load(work)
+
+    def write(self) -> dict[str, Any] | None:
+        """Write all files and the manifest, rename the folder, and return the manifest; None if nothing was to do."""
+        if self.to_key <= self.from_key:
+            return None
+        started_at = datetime.now(UTC)
+        name = f"{self.from_key:012}-{self.to_key:012}"
+        place = self.folder / f".{name}.part"
+        place.mkdir(mode=0o700)
+        files = []
+        for table in (*_tables(self.work), _Table("tombstone", is_fact=True, key=())):
+            if self.stop.is_set():
+                shutil.rmtree(place)
+                return None
+            files.append(self._file(place, table))
+            if self.tell:
+                self.tell(f"{table.name}: {files[-1]['rows']:,} rows")
+        manifest = {
+            "v": 1,
+            "export_key": str(uuid.uuid4()),
+            "site": self.work.site,
+            "format": self.format,
+            "from_audit_key": self.from_key,
+            "to_audit_key": self.to_key,
+            "started_at": started_at.isoformat(),
+            "ended_at": datetime.now(UTC).isoformat(),
+            "purged_before": {kind: at.isoformat() for kind, at in _cut_offs(self.work).items()},
+            "files": files,
+        }
+        _write_durably(place / MANIFEST, json.dumps(manifest, indent=2).encode())
+        _sync(place)
+        place.rename(self.folder / name)
+        _sync(self.folder)
+        return {**manifest, "name": name}
+
+    def _file(self, place: Path, table: _Table) -> dict[str, object]:
+        path = place / f"{table.name}.{'parquet' if self.format == 'parquet' else 'csv.zip'}"
+        with self.work.mart.cursor(name="export") as cursor:
+            cursor.itersize = ROWS_AT_A_TIME
+            cursor.execute(self._query(table), {"from_key": self.from_key, "to_key": self.to_key})
+            rows = _parquet(path, cursor) if self.format == "parquet" else _csv(path, table.name, cursor)
+        path.chmod(0o600)
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+            os.fsync(file.fileno())
+        return {
+            "file": path.name,
+            "table": table.name,
+            "kind": "increment" if table.is_fact else "snapshot",
+            "key": list(table.key),
+            "rows": rows,
+            "bytes": path.stat().st_size,
+            "sha256": digest.hexdigest(),
+        }
+
+    def _query(self, table: _Table) -> sql.Composed:
+        if table.name == "tombstone":
+            return sql.SQL("{}").format(sql.SQL(sql_text("upkeep/tombstone")))
+        text = "SELECT * FROM mart.{name}"
+        if table.is_fact:
+            text += " WHERE update_audit_key > %(from_key)s AND update_audit_key <= %(to_key)s"
+        return sql.SQL(text).format(name=sql.Identifier(table.name))
+
+
+def increments(folder: Path) -> list[Path]:
+    """Return the whole increments below a folder in the order in which they are to be applied."""
+    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+
+
+def _target(work: Work, to: Path | None, file_format: str | None) -> tuple[Path, str]:
+    named = work.options.get("gim-export", "output-directory")
+    folder = to if to is not None else Path(str(named)) if named else None
+    if folder is None:
+        raise errors.WrongSetting(
+            "no folder is known for exports",
+            hint="Name one with --to, or set it with: twinmart config set.",
+        )
+    chosen = file_format or work.options.text("gim-export", "output-format")
+    if chosen not in FORMATS:
+        raise errors.WrongSetting(f'"{chosen}" is no format of exports', hint="Choose parquet or csv.")
+    if chosen == "parquet":
+        _pyarrow()
+    return folder, chosen
+
+
+def _exported(folder: Path, file_format: str, last_load: int) -> int:
+    """Return the last load that the increments in the folder hold."""
+    known = increments(folder)
+    if not known:
+        return 0
+    manifest = json.loads((known[-1] / MANIFEST).read_bytes())
+    if manifest["format"] != file_format:
+        raise errors.ExportElsewhere(
+            f"the increments in {folder} are in another format",
+            detail=f"they are {manifest['format']}, asked for {file_format}",
+            hint=_ELSEWHERE,
+        )
+    if manifest["to_audit_key"] > last_load:
+        raise errors.ExportElsewhere(
+            f"the increments in {folder} are ahead of this mart",
+            detail=f"they reach to load {manifest['to_audit_key']}, the mart's last one is {last_load}",
+            hint=_ELSEWHERE,
+        )
+    return int(manifest["to_audit_key"])
+
+
+def _tables(work: Work) -> list[_Table]:
+    return [_Table(*row) for row in work.mart.execute(sql_text("upkeep/export_table"))]
+
+
+def _last_load(work: Work) -> int:
+    row = work.mart.execute("SELECT value FROM ctl.counter WHERE name = 'audit'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _cut_offs(work: Work) -> Mapping[str, datetime]:
+    found = work.mart.execute("SELECT kind, max(before_at) FROM ctl.purge_command GROUP BY kind ORDER BY kind")
+    return dict(found.fetchall())
+
+
+def _record(work: Work, manifest: Mapping[str, Any]) -> None:
+    rows = sum(one["rows"] for one in manifest["files"] if one["kind"] == "increment")
+    work.mart.execute(
+        "INSERT INTO ctl.export_history VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            manifest["export_key"], work.site, manifest["format"], manifest["name"], manifest["from_audit_key"],
+            manifest["to_audit_key"], rows, manifest["started_at"], manifest["ended_at"],
+        ),
+    )  # fmt: skip
+
+
+def _summary(site: int, folder: Path, manifest: Mapping[str, Any] | None, from_key: int) -> Mapping[str, object]:
+    if manifest is None:
+        return {"site": site, "folder": None, "rows": 0, "from_audit_key": from_key, "to_audit_key": from_key}
+    return {
+        "site": site,
+        "folder": str(folder / manifest["name"]),
+        "rows": sum(one["rows"] for one in manifest["files"] if one["kind"] == "increment"),
+        "from_audit_key": manifest["from_audit_key"],
+        "to_audit_key": manifest["to_audit_key"],
+    }
+
+
+def _csv(path: Path, name: str, cursor: psycopg.ServerCursor[TupleRow]) -> int:
+    """Write rows as CSV with a header, NULL as nothing and text always in quotes, alone in a zip file."""
+    count = 0
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(f"{name}.csv", "w") as binary:
+        file = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+        writer = csv.writer(file, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+        writer.writerow([column.name for column in cursor.description or ()])
+        for rows in _blocks(cursor):
+            writer.writerows([[_text(value) for value in row] for row in rows])
+            count += len(rows)
+        file.flush()
+        file.detach()
+    return count
+
+
+def _text(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value) if isinstance(value, list | dict) else value
+
+
+def _parquet(path: Path, cursor: psycopg.ServerCursor[TupleRow]) -> int:
+    """Write rows as Parquet; the types of the columns are those of PostgreSQL."""
+    arrow, parquet = _pyarrow()
+    described = cursor.description or ()
+    types = {
+        16: arrow.bool_(), 20: arrow.int64(), 21: arrow.int16(), 23: arrow.int32(), 701: arrow.float64(),
+        1082: arrow.date32(), 1184: arrow.timestamp("us", "UTC"),
+    }  # fmt: skip
+    schema = arrow.schema([(column.name, types.get(column.type_code, arrow.string())) for column in described])
+    count = 0
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for rows in _blocks(cursor):
+            columns = [
+                arrow.array(
+                    [_as_text(value) if arrow.types.is_string(kind.type) else value for value in values], kind.type
+                )
+                for kind, values in zip(schema, zip(*rows, strict=True), strict=True)
+            ]
+            writer.write_table(arrow.table(columns, schema=schema))
+            count += len(rows)
+    return count
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else json.dumps(value) if isinstance(value, list | dict) else str(value)
+
+
+def _blocks(cursor: psycopg.ServerCursor[TupleRow]) -> Iterator[Sequence[TupleRow]]:
+    while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+        yield rows
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415  an optional part of the installation
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError:
+        raise errors.WrongSetting(
+            "this installation cannot write Parquet",
+            detail="the package pyarrow is missing. Nothing was written",
+            hint="Install it with: pip install 'twinmart[parquet]'; or export with --format csv.",
+        ) from None
+    return pa, pq
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        path.chmod(0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -12,13 +12,20 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from tests.support import Mart
-from twinmart.db.connect import Connection, connect
-from twinmart.jobs.catalogue import CATALOGUE, Catalogue, Exclusion, Job, Tell
+from twinmart.config.store import Store
+from twinmart.db.connect import connect
+from twinmart.jobs.catalogue import CATALOGUE, Catalogue, Job, Tell
 from twinmart.jobs.server import MartServer
 
 # The window lies around every moment, so that tests need not know what time it is.
-ALWAYS = {"run-scheduler": "true", "etl-frequency": "0", "run-maintain": "false", "run-aggregates": "false",
-          "etl-start-time": "00:00", "etl-end-time": "24:00"}  # fmt: skip
+ALWAYS = {
+    "run_scheduler": "true",
+    "etl_frequency": "0",
+    "run_maintain": "false",
+    "run_aggregates": "false",
+    "etl_start_time": "00:00",
+    "etl_end_time": "24:00",
+}
 
 
 class Clock:
@@ -35,25 +42,13 @@ class Clock:
         self._at += timedelta(**span)
 
 
-def set_options(dsn: str, **values: str | None) -> None:
-    """Set options of section schedule, or other ones as section__name; None takes one back."""
-    with connect(dsn, application_name="test", autocommit=True) as connection:
+def set_options(mart: Mart, **values: str) -> None:
+    """Set options of section schedule, or other ones as section__name."""
+    with connect(mart.dsn, application_name="test", autocommit=True) as connection:
+        store = Store(connection, author="test")
         for name, value in values.items():
-            section, _, option = name.rpartition("__")
-            write_option(connection, section or "schedule", option.replace("_", "-"), value)
-
-
-def write_option(connection: Connection, section: str, name: str, value: str | None) -> None:
-    found = connection.execute(
-        "SELECT object_key FROM cfg.object WHERE kind = 'application' AND name = 'mart'"
-    ).fetchone()
-    assert found is not None
-    told = {"key": found[0], "section": section, "name": name, "value": value}
-    connection.execute(
-        "DELETE FROM cfg.option WHERE object_key = %(key)s AND section = %(section)s AND name = %(name)s", told
-    )
-    if value is not None:
-        connection.execute("INSERT INTO cfg.option VALUES (%(key)s, %(section)s, %(name)s, %(value)s)", told)
+            section, _, option = name.replace("_", "-").rpartition("--")
+            store.set_option("application", "mart", section or "schedule", option, value)
 
 
 @contextmanager
@@ -93,8 +88,7 @@ def eventually(holds: Callable[[], Any], within_s: float = 10.0) -> Any:
 
 def rows(dsn: str, query: str) -> list[dict[str, Any]]:
     with connect(dsn, application_name="test", autocommit=True) as connection:
-        with connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query.encode()).fetchall()
+        return connection.cursor(row_factory=dict_row).execute(query.encode()).fetchall()
 
 
 def runs(dsn: str, job: str) -> list[dict[str, Any]]:

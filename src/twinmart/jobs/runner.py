@@ -120,8 +120,9 @@ def job_locks(catalogue: Catalogue, job: Job, dsn: str) -> Iterator[Connection]:
     """
     with ExitStack() as held:
         connection = held.enter_context(open_writer(dsn, f"twinmart job {job.name}"))
-        wanted = [] if job.is_of_cycle else [(job.name, job.lock, False)]
-        wanted += [(name, catalogue.get(name).lock, True) for name in catalogue.rivals(job.name)]
+        # Rivals first: one that runs shares our lock, and would be taken for a run of our own.
+        wanted = [(name, catalogue.get(name).lock, True) for name in catalogue.rivals(job.name)]
+        wanted += [] if job.is_of_cycle else [(job.name, job.lock, False)]
         with mapped_errors(f'the lock of job "{job.name}"'):
             for name, lock, is_shared in wanted:
                 try:

@@ -93,6 +93,8 @@ class MartServer:
         self._last_beat = -BEAT_EVERY_S
         self._last_busy: list[tuple[object, ...]] = []
         self._has_served = False
+        # A mart that is behind may be of a version without these tables.
+        self._has_desk = False
 
     @property
     def state(self) -> State:
@@ -187,8 +189,8 @@ class MartServer:
             self._begin_due(found, now)
         elif state is State.MIGRATION and found.options.flag("schedule", "on-demand-migration"):
             self._migrate_on_demand(now)
-        if found.has_desk:
-            self._beat(connection, found.holds)
+        self._has_desk = found.has_desk
+        self._beat(connection, found.holds)
 
     def _take_options(self, found: Look) -> None:
         set_level(found.options.text("log", "level"))
@@ -333,7 +335,8 @@ class MartServer:
         states = [self._job_state(job, holds) for job in self._catalogue]
         busy: list[tuple[object, ...]] = [(state["state"], state["run"], state["since"]) for state in states]
         is_news = busy != self._last_busy
-        if time.monotonic() - self._last_beat < BEAT_EVERY_S and not is_news:
+        is_fresh = time.monotonic() - self._last_beat < BEAT_EVERY_S and not is_news
+        if is_fresh or not self._has_desk:
             return
         self._last_busy = busy
         self._last_beat = time.monotonic()

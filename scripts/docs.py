@@ -18,6 +18,9 @@ from twinmart.config.options import DECLARED
 from twinmart.config.values import Type
 from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import MartError, error_classes
+from twinmart.jobs.catalogue import CATALOGUE
+from twinmart.jobs.look import State
+from twinmart.jobs.server import EVENTS as SERVER_EVENTS
 from twinmart.model.events import Kind
 from twinmart.settings import Settings
 from twinmart.watch.metrics import METRICS
@@ -66,6 +69,37 @@ def errors_page() -> str:
         lines += [f"\n## {family.__name__}, {family.code[:3]}xx, exit code {family.exit_code}\n"]
         lines += ["| code | name | description |", "| --- | --- | --- |"]
         lines += [f"| {kind.code} | {kind.__name__} | {_one_line(kind)} |" for kind in error_classes(family)]
+    return "\n".join(lines) + "\n"
+
+
+def jobs_page() -> str:
+    """Return the page of all jobs, of what excludes what, and of the events that the mart server logs."""
+    lines = [
+        "# Jobs\n",
+        MADE_BY,
+        "What the mart server runs, by its schedule or on request; [how](../howto/run-the-mart-server.md). The name of",
+        "the original is understood wherever a job is named.\n",
+        "| job | in the original | what it does | when | where |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for job in CATALOGUE:
+        where = "active site and standby" if job.at_standby else "active site"
+        where += ", migration state" if job.in_migration else ""
+        lines.append(f"| `{job.name}` | `{job.original}` | {job.sentence} | {job.when} | {where} |")
+    lines += ["\n## What excludes what\n", "Held by locks in the database: in the server and between processes.\n"]
+    lines += ["| job | never beside | because |", "| --- | --- | --- |"]
+    for one in CATALOGUE.exclusions:
+        other = "every other job" if one.other == "*" else f"`{one.other}`"
+        lines.append(f"| `{one.one}` | {other} | {one.why} |")
+    lines += ["| every job | itself | a second run would do the same work |", "\n## States of the mart server\n"]
+    lines += ["| state | jobs that may run |", "| --- | --- |"]
+    for state in State:
+        allowed = [f"`{job.name}`" for job in CATALOGUE if state.allows(job)]
+        told = "all" if len(allowed) == len(CATALOGUE.jobs) else ", ".join(allowed) or "none"
+        told += "; none is begun by the schedule" if state is State.PAUSED else ""
+        lines.append(f"| {state} | {told} |")
+    lines += ["\n## Events\n", "The field `id` of a log line.\n", "| id | meaning |", "| --- | --- |"]
+    lines += [f"| {number} | {meaning} |" for number, meaning in SERVER_EVENTS.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -193,6 +227,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "events.md": events_page(),
         "options.md": options_page(),
+        "jobs.md": jobs_page(),
         "metrics.md": metrics_page(),
         "schema.md": schema,
     }

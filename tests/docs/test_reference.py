@@ -11,6 +11,7 @@ from scripts.docs import (
     commands_page,
     errors_page,
     events_page,
+    jobs_page,
     metrics_page,
     options_page,
     schema_page,
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[2]
         ("commands.md", commands_page),
         ("events.md", events_page),
         ("options.md", options_page),
+        ("jobs.md", jobs_page),
         ("metrics.md", metrics_page),
     ],
 )

@@ -98,7 +98,7 @@ def runs(dsn: str, job: str) -> list[dict[str, Any]]:
 
 @dataclass
 class Sums:
-    """A job that counts up a table of its own, one committed step at a time, until its goal; it goes on where it was."""
+    """A job that fills a table of its own, one committed step at a time, up to a goal; it goes on where it was."""
 
     goal: int = 5
     step_s: float = 0.0

@@ -127,6 +127,13 @@ class Ground:
         )
         return left.fetchone() == (False,)
 
+    def reconnect(self) -> None:
+        """Make all connections anew, after a database was killed."""
+        self.mart = self._connection(1)
+        self._idbs = {twin: self._connection(one.site) for twin, one in self.collectors.items()}
+        self._extractor = Extractor(self._connection(1))
+        self._transformer = Transformer(self._connection(1), self.mart, site=1, epoch=1)
+
     def _connection(self, site: int) -> Connection:
         return self._opened.enter_context(connect(self.dsns[site], application_name="paths", autocommit=True))
 

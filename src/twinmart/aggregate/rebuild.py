@@ -13,7 +13,10 @@ from twinmart.db.sqlfiles import sql_text
 from twinmart.etl.transform import check_epoch
 
 # So many rows or more are worth statistics before they are compared.
-ANALYZE_FROM = 2_000
+ANALYZE_FROM = 20_000
+
+# From so many intervals on, joins read whole days, and the planner shall not look up fact by fact.
+HASH_FROM_S = 8 * 900
 
 
 @dataclass(slots=True)
@@ -26,8 +29,11 @@ class Rebuilder:
     _shapes: dict[str, Shape] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Read the thresholds that hold for the life of this connection's work."""
+        """Read the thresholds that hold for the life of this connection's work, and set the planner for it."""
+        # Compiling these wide statements takes longer than running them.
+        self.mart.execute("SET jit = off")
         make_thresholds(self.mart)
+        self.mart.execute(sql_text("aggregate/time_range"))
 
     def rebuild(self, unit: Unit) -> int:
         """Rebuild a unit and return how many stored rows changed.
@@ -38,6 +44,8 @@ class Rebuilder:
         shape = self._shape(unit.set_name)
         with self.mart.transaction():
             check_epoch(self.mart, self.site, self.epoch)
+            if unit.to_key - unit.from_key >= HASH_FROM_S:
+                self.mart.execute("SET LOCAL enable_nestloop = off")
             name = {"set_name": unit.set_name}
             taken = self.mart.execute(sql_text("aggregate/take"), {**unit.span(), **name, "level": unit.level})
             if not taken.rowcount:

@@ -17,6 +17,16 @@ CREATE FUNCTION agg.level_key(level text, epoch_s bigint) RETURNS bigint
     END;
 COMMENT ON FUNCTION agg.level_key(text, bigint) IS 'Begin of the interval of a level, in UTC, that holds a moment given in epoch seconds';
 
+-- At most 19, so that there are at most 20 buckets.
+CREATE FUNCTION agg.edges_ms(edges_s text) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (ARRAY(
+        SELECT (edge::numeric * 1000)::bigint AS edge_ms
+        FROM regexp_split_to_table(trim(edges_s, ' ,'), '[ ]*,[ ,]*') AS edge
+        ORDER BY edge_ms
+    ))[1:19];
+COMMENT ON FUNCTION agg.edges_ms(text) IS 'Edges of buckets in milliseconds, from seconds with commas between them';
+
 -- A measure is added up; only a longest time is the greatest of its parts.
 CREATE PROCEDURE agg.define_set(set_name text, title text, keys text[], measures text[])
     LANGUAGE plpgsql AS $body$

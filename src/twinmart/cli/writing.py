@@ -24,6 +24,9 @@ def stores(home: Home, *, reason: str | None = None) -> Iterator[list[Store]]:
     dsns = write_dsns({site.number: site.dsn() for site in home.require_sites()})
     with ExitStack() as opened:
         marts = [opened.enter_context(session(dsn, application_name="twinmart config")) for dsn in dsns.values()]
+        for mart in marts:
+            # Begins the transaction, so that what the stores write is part of it and not committed by each.
+            mart.execute("SELECT FROM cfg.topology")
         yield [Store(mart, author=author(), reason=reason, at=at) for mart in marts]
 
 

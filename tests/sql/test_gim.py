@@ -256,7 +256,7 @@ class TestNames:
 
     def test_the_facts_say_that_their_keys_are_uuid(self, mart: Mart) -> None:
         facts = {view: comment for view, _, _, comment in mart.connect().execute(VIEWS, ("gim",)) if "_fact" in view}
-        assert len(facts) == 8
+        assert len(facts) == 9
         assert all("uuid" in comment for comment in facts.values())
 
     def test_every_view_is_in_the_reference(self, mart: Mart) -> None:

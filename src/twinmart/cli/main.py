@@ -33,6 +33,7 @@ from twinmart.cli import (
     supervise,
     trace,
     upkeep,
+    userdata,
 )
 from twinmart.cli.logs import start_logging
 from twinmart.errors import MartError, UsageError, without_secrets
@@ -50,6 +51,7 @@ _MODULES = (
     etl,
     jobs,
     upkeep,
+    userdata,
     aggregate,
     report,
     trace,

@@ -224,6 +224,7 @@ class Transformer:
         new = self._prepare(AGENT_FACTS)
         stale = self._span("SELECT mart.date_time_key(min(from_at)), 1::bigint << 62 FROM working_resource")
         self._load(AGENT_FACTS, done, audit_key, new, stale)
+        self._run("transform/resource_group_combination")
 
     def _load(
         self, facts: tuple[Fact, ...], done: Transformed, audit_key: int, new: KeySpan | None, stale: KeySpan | None

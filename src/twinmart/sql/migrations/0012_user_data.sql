@@ -340,3 +340,185 @@ COMMENT ON COLUMN ctl.dangling_link.call_id IS 'The call';
 COMMENT ON COLUMN ctl.dangling_link.value IS 'What it carries';
 COMMENT ON COLUMN ctl.dangling_link.started_at IS 'Start of its first channel';
 COMMENT ON COLUMN ctl.dangling_link.is_overdue IS 'Whether the other side was waited for as long as merge-failed-is-link-timeout says';
+
+-- The original's names. A row of IRF_USER_DATA_* stands for every interaction resource, also where there is no user data, so that joins
+-- find it; of mediation segments only where they carry user data.
+DO $$
+DECLARE
+    view_name text;
+BEGIN
+    FOREACH view_name IN ARRAY ARRAY['interaction_resource_fact', 'sm_res_session_fact', 'sm_res_state_fact', 'sm_res_state_reason_fact'] LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE VIEW gim.%I AS %s',
+            view_name,
+            replace(
+                pg_get_viewdef(format('gim.%I', view_name)::regclass),
+                'fact.resource_group_combination_key',
+                'mart.groups_of(fact.resource_key, fact.start_at) AS resource_group_combination_key'
+            )
+        );
+        EXECUTE format(
+            'COMMENT ON COLUMN gim.%I.resource_group_combination_key IS %L',
+            view_name,
+            'Groups that the agent was in at the start; -2 none'
+        );
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE VIEW gim.resource_group_combination AS
+SELECT group_combination_key, group_key, tenant_key, -2::bigint AS create_audit_key, -2::bigint AS update_audit_key
+FROM mart.resource_group_combination;
+COMMENT ON VIEW gim.resource_group_combination IS 'Combinations of groups that an agent was in at one time: a row for each group of a combination; -1 unknown, -2 no value';
+COMMENT ON COLUMN gim.resource_group_combination.group_combination_key IS 'Combination, as facts carry it';
+COMMENT ON COLUMN gim.resource_group_combination.group_key IS 'A group of it';
+
+CREATE VIEW gim.interaction_descriptor AS
+SELECT interaction_descriptor_key, tenant_key, create_audit_key, -2::bigint AS update_audit_key, customer_segment, service_type,
+    service_subtype, business_result
+FROM mart.interaction_descriptor;
+COMMENT ON VIEW gim.interaction_descriptor IS 'What interactions were about, in the words of the business; -1 unknown, -2 no value';
+COMMENT ON COLUMN gim.interaction_descriptor.interaction_descriptor_key IS 'Key';
+COMMENT ON COLUMN gim.interaction_descriptor.tenant_key IS 'Tenant';
+COMMENT ON COLUMN gim.interaction_descriptor.create_audit_key IS 'Load that met it first';
+COMMENT ON COLUMN gim.interaction_descriptor.update_audit_key IS 'Constant -2: a member never changes';
+COMMENT ON COLUMN gim.interaction_descriptor.customer_segment IS 'Segment of the customer';
+COMMENT ON COLUMN gim.interaction_descriptor.service_type IS 'Service asked for';
+COMMENT ON COLUMN gim.interaction_descriptor.service_subtype IS 'Kind of that service';
+COMMENT ON COLUMN gim.interaction_descriptor.business_result IS 'What came of it';
+
+CREATE VIEW gim.ctl_ud_to_ude_mapping AS
+SELECT id, ud_key_name, ude_table_name, ude_column_name, propagation_rule, default_value, active_flag, convert_expression
+FROM ctl.ud_to_ude_mapping;
+COMMENT ON VIEW gim.ctl_ud_to_ude_mapping IS 'Which key of user data goes to which column, and by which rule';
+CREATE VIEW gim.ctl_ude_keys_to_dim_mapping AS
+SELECT id, ude_key_name, dim_table_name, dim_table_pk_name, active_flag
+FROM ctl.ude_keys_to_dim_mapping;
+COMMENT ON VIEW gim.ctl_ude_keys_to_dim_mapping IS 'Which column of IRF_USER_DATA_KEYS leads to which dimension';
+
+CREATE VIEW gim.contact_attempt_fact AS
+SELECT
+    NULL::uuid AS contact_attempt_fact_key, NULL::integer AS tenant_key, NULL::bigint AS start_date_time_key,
+    NULL::bigint AS end_date_time_key, NULL::bigint AS campaign_key, NULL::bigint AS group_key, NULL::bigint AS resource_key,
+    NULL::bigint AS resource_group_combination_key, NULL::integer AS media_type_key, NULL::integer AS dialing_mode_key,
+    NULL::bigint AS create_audit_key, NULL::bigint AS update_audit_key, NULL::text AS call_attempt_id, NULL::bigint AS start_ts,
+    NULL::bigint AS end_ts
+WHERE false;
+COMMENT ON VIEW gim.contact_attempt_fact IS 'Attempts of outbound campaigns: empty, since no source tells of campaigns. Keys of facts are uuid';
+
+DO $$
+DECLARE
+    named record;
+BEGIN
+    -- What these columns hold is what the tables of the same names say.
+    FOR named IN
+        SELECT view.relname AS view_name, attribute.attname AS name,
+            coalesce(
+                col_description(format('ctl.%I', substr(view.relname, 5))::regclass, original.attnum), 'As in the original; no row holds it'
+            ) AS about
+        FROM pg_class AS view
+        JOIN pg_attribute AS attribute ON attribute.attrelid = view.oid AND attribute.attnum > 0
+        LEFT JOIN pg_attribute AS original
+            ON original.attrelid = to_regclass(format('ctl.%I', substr(view.relname, 5))) AND original.attname = attribute.attname
+        WHERE view.relnamespace = 'gim'::regnamespace
+          AND view.relname IN ('ctl_ud_to_ude_mapping', 'ctl_ude_keys_to_dim_mapping')
+        UNION ALL
+        SELECT 'contact_attempt_fact', attname, 'As in the original; no row holds it'
+        FROM pg_attribute
+        WHERE attrelid = 'gim.contact_attempt_fact'::regclass AND attnum > 0
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN gim.%I.%I IS %L', named.view_name, named.name, named.about);
+    END LOOP;
+END
+$$;
+
+-- Makes a view for each table and dimension of user data that the mapping names, and no fewer than the first of each. What a view holds
+-- lies in tables that are there already, so this touches no row, and a site at which it was not done yet lacks only the view.
+CREATE FUNCTION ctl.make_user_data_views() RETURNS void
+    LANGUAGE plpgsql
+AS $body$
+DECLARE
+    tables integer;
+    dims integer;
+    names text;
+    view_name text;
+    named record;
+BEGIN
+    SELECT
+        greatest(1, max(substring(ude_table_name FROM '^irf_user_data_cust_([0-9]+)$')::integer)),
+        greatest(1, max(substring(ude_table_name FROM '^user_data_cust_dim_([0-9]+)$')::integer))
+    INTO tables, dims
+    FROM ctl.ud_to_ude_mapping;
+    FOR number IN 0..tables LOOP
+        view_name := CASE number WHEN 0 THEN 'irf_user_data_gen_1' ELSE 'irf_user_data_cust_' || number END;
+        IF to_regclass(format('gim.%I', view_name)) IS NULL THEN
+            SELECT string_agg('data.' || attname, ', ' ORDER BY attnum) INTO names
+            FROM pg_attribute
+            WHERE attrelid = CASE number WHEN 0 THEN 'mart.irf_user_data_gen_1'::regclass ELSE 'mart.irf_user_data_cust'::regclass END
+              AND attnum > 0
+              AND (attname LIKE 'custom\_data\_%' OR attname IN ('customer_id', 'revenue', 'satisfaction', 'gsw_call_attempt_guid'));
+            EXECUTE format(
+                'CREATE VIEW gim.%1$I AS SELECT fact.interaction_resource_id, fact.tenant_key, fact.start_date_time_key,'
+                ' coalesce(data.create_audit_key, -1) AS create_audit_key, coalesce(data.update_audit_key, 0) AS update_audit_key, %2$s'
+                ' FROM mart.interaction_resource_fact AS fact LEFT JOIN mart.%3$I AS data ON data.tenant_key = fact.tenant_key'
+                ' AND data.start_date_time_key = fact.start_date_time_key'
+                ' AND data.interaction_resource_id = fact.interaction_resource_id%4$s'
+                ' UNION ALL SELECT data.interaction_resource_id, data.tenant_key, data.start_date_time_key, data.create_audit_key,'
+                ' data.update_audit_key, %2$s FROM mart.%3$I AS data WHERE data.is_segment%4$s',
+                view_name, names, CASE number WHEN 0 THEN 'irf_user_data_gen_1' ELSE 'irf_user_data_cust' END,
+                CASE number WHEN 0 THEN '' ELSE ' AND data.table_no = ' || number END
+            );
+        END IF;
+    END LOOP;
+    SELECT string_agg(format(', coalesce(data.custom_keys[%1$s], -2) AS custom_key_%1$s', n), '' ORDER BY n) INTO names
+    FROM generate_series(1, dims) AS n;
+    EXECUTE format(
+        'CREATE OR REPLACE VIEW gim.irf_user_data_keys AS SELECT fact.interaction_resource_id, fact.tenant_key,'
+        ' fact.start_date_time_key, coalesce(data.create_audit_key, -1) AS create_audit_key,'
+        ' coalesce(data.update_audit_key, 0) AS update_audit_key,'
+        ' coalesce(data.interaction_descriptor_key, -2) AS interaction_descriptor_key%1$s'
+        ' FROM mart.interaction_resource_fact AS fact LEFT JOIN mart.irf_user_data_keys AS data ON data.tenant_key = fact.tenant_key'
+        ' AND data.start_date_time_key = fact.start_date_time_key AND data.interaction_resource_id = fact.interaction_resource_id'
+        ' UNION ALL SELECT data.interaction_resource_id, data.tenant_key, data.start_date_time_key, data.create_audit_key,'
+        ' data.update_audit_key, data.interaction_descriptor_key%1$s FROM mart.irf_user_data_keys AS data WHERE data.is_segment',
+        names
+    );
+    FOR number IN 1..dims LOOP
+        view_name := 'user_data_cust_dim_' || number;
+        IF to_regclass(format('gim.%I', view_name)) IS NULL THEN
+            EXECUTE format(
+                'CREATE VIEW gim.%1$I AS SELECT id, tenant_key, create_audit_key, dim_attribute_1, dim_attribute_2, dim_attribute_3,'
+                ' dim_attribute_4, dim_attribute_5 FROM mart.user_data_cust_dim WHERE dim_no = %2$s UNION ALL VALUES'
+                ' (-1, -1, -1, ''UNKNOWN'', ''UNKNOWN'', ''UNKNOWN'', ''UNKNOWN'', ''UNKNOWN''),'
+                ' (-2, -2, -1, ''NO_VALUE'', ''NO_VALUE'', ''NO_VALUE'', ''NO_VALUE'', ''NO_VALUE'')',
+                view_name, number
+            );
+        END IF;
+    END LOOP;
+    FOR named IN
+        SELECT view.relname AS view_name, attribute.attname AS name, attribute.attnum AS number
+        FROM pg_class AS view
+        JOIN pg_attribute AS attribute ON attribute.attrelid = view.oid AND attribute.attnum > 0
+        WHERE view.relnamespace = 'gim'::regnamespace AND view.relname ~ '^(irf_user_data_|user_data_cust_dim_)'
+    LOOP
+        EXECUTE format('COMMENT ON VIEW gim.%I IS %L', named.view_name, CASE
+            WHEN named.view_name LIKE 'user%' THEN 'Combinations of five values of user data; -1 unknown, -2 no value'
+            ELSE 'User data of interaction resources, and of mediation segments where these carry it; keys of facts are uuid'
+        END);
+        EXECUTE format('COMMENT ON COLUMN gim.%I.%I IS %L', named.view_name, named.name, CASE
+            WHEN named.name = 'interaction_resource_id' THEN 'Interaction resource or mediation segment, uuid'
+            WHEN named.name = 'tenant_key' THEN 'Tenant'
+            WHEN named.name = 'start_date_time_key' THEN 'Interval of its start'
+            WHEN named.name = 'create_audit_key' THEN 'Load that inserted the row; -1 there is no user data'
+            WHEN named.name = 'update_audit_key' THEN 'Load that changed it last; 0 there is no user data'
+            WHEN named.name LIKE 'custom\_key\_%' THEN 'Key in USER_DATA_CUST_DIM of that number; -2 none'
+            WHEN named.name = 'interaction_descriptor_key' THEN 'Key in INTERACTION_DESCRIPTOR; -2 none'
+            WHEN named.name = 'id' THEN 'Key'
+            WHEN named.name LIKE 'dim%' THEN 'Value; none where there is none'
+            ELSE 'Value, by the mapping of CTL_UD_TO_UDE_MAPPING; NULL none'
+        END);
+    END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION ctl.make_user_data_views() IS 'Makes the views of schema gim for all tables and dimensions of user data that the mapping names';
+SELECT ctl.make_user_data_views();

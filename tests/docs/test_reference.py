@@ -8,6 +8,7 @@ import pytest
 from scripts.docs import (
     REFERENCE,
     SCHEMAS,
+    aggregates_page,
     commands_page,
     errors_page,
     events_page,
@@ -43,6 +44,10 @@ def test_a_generated_page_is_up_to_date(name: str, make: object) -> None:
 
 def test_the_schema_page_is_up_to_date(mart: Mart) -> None:
     compare("schema.md", schema_page(mart))
+
+
+def test_the_page_of_aggregates_is_up_to_date(mart: Mart) -> None:
+    compare("aggregates.md", aggregates_page(mart))
 
 
 def test_every_table_view_and_column_has_a_comment(mart: Mart) -> None:

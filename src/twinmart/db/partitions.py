@@ -193,10 +193,17 @@ def _make(connection: Connection, table: PartitionedTable, part: Span) -> None:
             "ALTER TABLE {root} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
         ).format(name=name, root=root, start=sql.Literal(start), end=sql.Literal(end))
     )
-    # Statement triggers are not handed down, and a partition without the fence of its table would be a way round it.
+    fence_as_root(connection, name, root)
+
+
+def fence_as_root(connection: Connection, part: sql.Identifier, root: sql.Identifier) -> None:
+    """Put a partition behind a fence if its table is behind one, since statement triggers are not handed down.
+
+    A partition without the fence of its table would be a way round it.
+    """
     connection.execute(
         "SELECT ops.fence_table(%s::regclass) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = 'fence'",
-        (name.as_string(connection), root.as_string(connection)),
+        (part.as_string(connection), root.as_string(connection)),
     )
 
 

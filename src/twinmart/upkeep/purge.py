@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from twinmart.db.connect import Connection
-from twinmart.db.partitions import FOREVER, PartitionedTable, partitioned_tables, span_of
+from twinmart.db.partitions import FOREVER, PartitionedTable, fence_as_root, partitioned_tables, span_of
 from twinmart.db.sqlfiles import sql_text
 
 Kind = Literal["facts", "cfg", "gidb", "history"]
@@ -140,6 +140,7 @@ def _purge(connection: Connection, table: PartitionedTable, before_at: datetime,
             "ALTER TABLE {rest} SET SCHEMA {schema}"
         ).format(root=root, rest=rest, end=sql.Literal(bound), schema=sql.Identifier(table.schema))
     )
+    fence_as_root(connection, sql.Identifier(table.schema, remainder_name(table, end)), root)
     return [_note(connection, table, old, end, kept)]
 
 

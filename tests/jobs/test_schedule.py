@@ -81,7 +81,7 @@ def test_row_33_a_cron_of_two_fields_names_minutes_of_the_day(text: str, means: 
 def test_overlapping_windows_and_impossible_schedules_are_refused(changed: dict[str, object], says: str) -> None:
     with pytest.raises(WrongSchedule, match=says) as refused:
         read_schedule(options(changed))
-    assert "twinmart config set mart schedule." in str(refused.value.hint)
+    assert "twinmart config set application mart schedule/" in str(refused.value.hint)
 
 
 def test_what_is_switched_off_is_not_judged() -> None:

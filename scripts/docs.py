@@ -37,7 +37,7 @@ _AGGREGATES = """Each set is a relation for each level:
 `_quarter`, `_year`, in UTC and with the same columns; tables at 15 minutes, hour, day and month, views at the others.
 The original's names and seconds are in `gim.ag2_<set>_<level>`, see [gim.md](gim.md). **Bold** columns are the key.
 
-A measure is added up over intervals and keys, and may be added up further; only `*_max_ms` is the greatest of its parts.
+A measure is added up over intervals and keys, and may be so further; only `*_max_ms` is the longest of its parts.
 Durations are whole milliseconds. A wait or talk that is exactly as long as a threshold is within it. Reasons are in
 [decision 0014](../decisions/0014-aggregates.md), commands in [commands.md](commands.md).
 """

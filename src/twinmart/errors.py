@@ -307,6 +307,10 @@ class ForeignLink(Refused):
 class ConfigurationGuard(Refused):
     """A change of the configuration that must not be made now, such as a second enabled access point of a mart."""
 
+
+class NotAStandby(Refused):
+    """The site is not a standby, and what was asked for is done to standbys only."""
+
     code = "TM340"
 
 

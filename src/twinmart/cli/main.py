@@ -34,6 +34,7 @@ from twinmart.cli import (
     trace,
     upkeep,
     userdata,
+    verify,
 )
 from twinmart.cli.logs import start_logging
 from twinmart.errors import MartError, UsageError, without_secrets
@@ -56,6 +57,7 @@ _MODULES = (
     report,
     trace,
     replication,
+    verify,
     recover,
     sim,
 )

@@ -119,10 +119,13 @@ class Transformer:
             with self.mart.transaction():
                 return self._transform(started_at)
         except BaseException:
-            # Temporary tables and days of the calendar that were made in this transaction are gone with it.
-            self._models.clear()
-            self._calendar.clear()
+            self.forget()
             raise
+
+    def forget(self) -> None:
+        """Forget temporary tables and days of the calendar that were made in a transaction that is gone."""
+        self._models.clear()
+        self._calendar.clear()
 
     def _transform(self, started_at: datetime) -> Transformed:
         done = Transformed()

@@ -170,6 +170,36 @@ class UnknownRun(UsageError):
     code = "TM190"
 
 
+class UnknownReport(UsageError):
+    """There is no report, and no saved report, of the name that a command names."""
+
+    code = "TM191"
+
+
+class ImpossiblePeriod(UsageError):
+    """A period, a preset or the hours of a day cannot be: it ends before it begins, or no calendar has it."""
+
+    code = "TM192"
+
+
+class UnknownZone(UsageError):
+    """There is no time zone of this name."""
+
+    code = "TM193"
+
+
+class TooManySteps(UsageError):
+    """A report would have more steps of time than anybody reads; a shorter period or longer steps are meant."""
+
+    code = "TM194"
+
+
+class WrongQuestion(UsageError):
+    """A report cannot be grouped, filtered or written as a command asks."""
+
+    code = "TM195"
+
+
 # --- a check says no -------------------------------------------------------------------------------------------------
 
 
@@ -472,6 +502,12 @@ class Paused(StepFailed):
     """A recovery was paused between two steps; the same command goes on."""
 
     code = "TM492"
+
+
+class NotDelivered(StepFailed):
+    """A scheduled report could not be written to its folder or handed to the mail server; it is tried again."""
+
+    code = "TM445"
 
 
 # --- nobody knows ----------------------------------------------------------------------------------------------------

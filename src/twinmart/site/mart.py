@@ -26,6 +26,15 @@ REPLICATOR = "twinmart_replication"
 # What reports and other tools may read. Raw events, configuration and the site's own records are not among it.
 READER_SCHEMAS = ("mart", "agg", "gim", "ctl")
 
+# What a role of one tenant may read.
+TENANT_SCHEMAS = ("mart", "agg", "gim")
+
+# Members that mean unknown and no value, below zero, are everybody's. The functions are asked once a statement.
+_OWN_TENANTS = sql.SQL(
+    "tenant_key < 0 OR 0 = ANY ((SELECT ctl.readable_tenants(current_user::text))::int[])"
+    " OR tenant_key = ANY ((SELECT ctl.readable_tenants(current_user::text))::int[])"
+)
+
 PARTITIONS_BEHIND = timedelta(days=1)
 PARTITIONS_AHEAD = timedelta(days=30)
 
@@ -57,6 +66,8 @@ def ensure_replicator(connection: Connection, password: str) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("replicator"),))
         _create_role(connection, REPLICATOR)
         _set_password(connection, REPLICATOR, password)
+        # A copy has the rows of every tenant.
+        connection.execute(sql.SQL("ALTER ROLE {} BYPASSRLS").format(sql.Identifier(REPLICATOR)))
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(REPLICATOR)))
 
@@ -120,8 +131,55 @@ def allow_reader(connection: Connection) -> None:
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), reader))
         for schema, table in lacking:
             connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(schema, table), reader))
+        _fence_tenants(connection)
+        # Views with names of sources are read with the reader's own rights; hosts and accounts stay out of sight.
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA cfg TO {}").format(reader))
+        connection.execute(sql.SQL("GRANT SELECT (source_key, name, site) ON cfg.source TO {}").format(reader))
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, reader))
+
+
+def allow_tenant_reader(connection: Connection, role: str, tenant: str) -> None:
+    """Let a role read one tenant's facts, aggregates and dimensions, and no other tenant's; it may be let read several.
+
+    Control tables are of all tenants together, so such a role reads none of them.
+
+    Raises:
+        MissingRole: there is no such role; making it, with a password, is the administrator's.
+        UnknownObject: there is no such tenant.
+    """
+    with connection.transaction():
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+            raise errors.MissingRole(
+                f'the server has no role "{role}"',
+                hint=f"Let its administrator run: CREATE ROLE {role} LOGIN. Then run the same command again.",
+            )
+        row = connection.execute("SELECT tenant_key FROM mart.tenant WHERE tenant_name = %s", (tenant,)).fetchone()
+        if row is None:
+            raise errors.UnknownObject(f'there is no tenant "{tenant}"', hint="See: twinmart config list tenant.")
+        _fence_tenants(connection)
+        reader, database = sql.Identifier(role), sql.Identifier(connection.info.dbname)
+        for schema in TENANT_SCHEMAS:
+            place = sql.Identifier(schema)
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, reader))
+            connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(place, reader))
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA cfg, ctl TO {}").format(reader))
+        connection.execute(sql.SQL("GRANT SELECT (source_key, name, site) ON cfg.source TO {}").format(reader))
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, reader))
+        connection.execute("INSERT INTO ctl.tenant_reader VALUES (%s, %s) ON CONFLICT DO NOTHING", (role, row[0]))
+
+
+def _fence_tenants(connection: Connection) -> None:
+    """Let whoever is not the owner see only rows of tenants that are its own, in tables and through views."""
+    for schema, name, kind in connection.execute(sql_text("db/unfenced")).fetchall():
+        target = sql.Identifier(schema, name)
+        if kind == "v":
+            connection.execute(sql.SQL("ALTER VIEW {} SET (security_invoker = true)").format(target))
+            continue
+        connection.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(target))
+        connection.execute(
+            sql.SQL("CREATE POLICY tenant_reader ON {} FOR SELECT USING ({})").format(target, _OWN_TENANTS)
+        )
 
 
 def _require_reader(connection: Connection) -> None:

@@ -1,0 +1,11 @@
+-- Agents who belonged to groups at any time of a period.
+-- grain   agent
+-- reads   mart.resource_group_fact_, mart.group_
+-- writes  nothing
+-- rule    belonging is half-open; one that lasts has no end
+SELECT DISTINCT member.resource_key
+FROM mart.resource_group_fact_ AS member
+JOIN mart.group_ USING (group_key)
+WHERE group_name = ANY (%(groups)s)
+  AND member.start_at < %(to_at)s
+  AND (member.end_at IS NULL OR member.end_at > %(from_at)s)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.config.conftest import Run
 from tests.etl.story import Switch
+from tests.jobs.support import eventually, rows, serving
 from tests.support import Mart
 from twinmart.config.options import effective
 from twinmart.config.store import Store
@@ -153,6 +154,14 @@ def test_row_104_a_port_of_the_agent_of_a_host_below_2000_becomes_4999(run: Run,
     assert run("config", "set", "host", "site1", "lca_port=2000").code == 0
     assert store.get("host", "site1").properties["lca_port"] == 2000
     assert run("config", "set", "host", "site1", "lca_port=65536").code == 2
+
+
+def test_row_105_a_second_server_of_the_same_name_is_refused(run: Run, mart: Mart) -> None:
+    locks = "SELECT FROM pg_locks WHERE locktype = 'advisory'"
+    with serving({1: mart.dsn}):
+        eventually(lambda: rows(mart.dsn, locks))
+        second = run("mart", "run", "--site", "1")
+    assert (second.code, "Nothing was changed" in second.err or "hint" in second.err) == (4, True), second.err
 
 
 def waiting_call(switch: Switch, begin: float, channel: str) -> None:

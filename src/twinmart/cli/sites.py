@@ -9,6 +9,8 @@ import typer
 
 from twinmart import errors
 from twinmart.cli.context import answer, answer_json, home_of, span, table, tell_of_site
+from twinmart.cli.writing import stores
+from twinmart.config.sources import ensure_site
 from twinmart.config.topology import active_site
 from twinmart.db.connect import session
 from twinmart.db.migrate import known_migrations
@@ -40,6 +42,12 @@ def init(
     """
     home = home_of(ctx)
     made = home.init(sites, tell=tell_of_site)
+    # Every mart is made with the objects of two sites.
+    if len(made) > 2:
+        with stores(home, reason="twinmart init") as marts:
+            for store in marts:
+                for site in made:
+                    ensure_site(store, site.number)
     answer(f"{_sites(len(made))} in {home.path}, marts at version {len(known_migrations())}")
     answer("next   twinmart status")
 

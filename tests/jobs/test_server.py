@@ -17,6 +17,7 @@ from twinmart.db.migrate import known_migrations, migrate
 from twinmart.errors import JobExcluded, JobNotNow, LockHeld, MartServerRuns
 from twinmart.jobs import desk, levels
 from twinmart.jobs.book import Run
+from twinmart.jobs.catalogue import CATALOGUE
 from twinmart.jobs.look import State
 from twinmart.jobs.runner import job_locks, run_job
 from twinmart.jobs.stop import Stop
@@ -138,6 +139,21 @@ def test_row_34_a_mart_that_is_behind_puts_the_server_into_migration_state(serve
             assert refused["code"] == JobNotNow.code
             assert "twinmart jobs run migrate" in str(refused["hint"])
     server.drop(mart)
+
+
+def test_row_35_on_demand_migration_brings_a_mart_that_is_behind_up_to_date(server: MartServer) -> None:
+    mart = old_mart(server, known_migrations()[:-1])
+    with serving({1: mart.dsn}) as running:
+        eventually(lambda: running.state is State.MIGRATION)
+        set_options(mart, on_demand_migration="true")
+        eventually(lambda: running.state is State.PAUSED, 30)
+        eventually(lambda: runs(mart.dsn, "migrate")[0]["ended_at"], 30)
+    assert [(one["cause"], one["status"]) for one in runs(mart.dsn, "migrate")] == [("demand", "done")]
+    server.drop(mart)
+
+
+def test_every_job_of_the_catalogue_has_a_body() -> None:
+    assert all(callable(job.function()) for job in CATALOGUE)
 
 
 def old_mart(server: MartServer, known: Any) -> Mart:

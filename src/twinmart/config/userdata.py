@@ -17,8 +17,8 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SECRET = re.compile(r"pass(word|wd)?$|pin$|cvv|cvc|card|iban|secret|token|ssn", re.IGNORECASE)
 
 _COLUMNS = {
-    "irf_user_data_gen_1": "customer_id revenue satisfaction gsw_call_attempt_guid".split(),
-    "interaction_descriptor": "customer_segment service_type service_subtype business_result".split(),
+    "irf_user_data_gen_1": ["customer_id", "revenue", "satisfaction", "gsw_call_attempt_guid"],
+    "interaction_descriptor": ["customer_segment", "service_type", "service_subtype", "business_result"],
     "irf_user_data_cust": [f"custom_data_{number}" for number in range(1, 17)],
     "user_data_cust_dim": [f"dim_attribute_{number}" for number in range(1, 6)],
 }

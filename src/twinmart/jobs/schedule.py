@@ -186,4 +186,4 @@ def _shown(minute: int) -> str:
 
 
 def _mend(option: str, example: str) -> str:
-    return f"The schedule before it stays. Set, for example: twinmart config set application mart schedule/{option}={example}."
+    return f"The schedule before it stays. Mend it: twinmart config set application mart schedule/{option}={example}."

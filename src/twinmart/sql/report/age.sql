@@ -1,14 +1,14 @@
 -- Up to when a mart knows what the active site loaded.
 -- grain   one row
--- reads   cfg.topology, ctl.audit_log
+-- reads   cfg.topology, ctl.heartbeat, ctl.audit_log, ops.replica
 -- writes  nothing
 -- rule    a heartbeat is replicated like any row, so the newest one that is here tells how far the replica is
 SELECT
     topology.active_site,
-    NULL::timestamptz AS heartbeat_at,
+    (SELECT max(beat_at) FROM ctl.heartbeat) AS heartbeat_at,
     load.created_at AS load_at,
     now() AS now,
-    false AS is_replica
+    EXISTS (SELECT FROM ops.replica) AS is_replica
 FROM cfg.topology AS topology
 LEFT JOIN LATERAL (
     SELECT created_at FROM ctl.audit_log ORDER BY created_at DESC LIMIT 1

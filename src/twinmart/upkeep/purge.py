@@ -56,6 +56,17 @@ def commands(connection: Connection) -> Mapping[Kind, datetime]:
     return dict(connection.execute("SELECT kind, max(before_at) FROM ctl.purge_command GROUP BY kind").fetchall())
 
 
+def has_older(connection: Connection, kind: Kind, before_at: datetime) -> bool:
+    """Return whether a table of this kind has partitions that lie wholly before a moment."""
+    cut_off = before_at.timestamp()
+    return any(
+        part.end <= cut_off and not part.is_remainder
+        for table in partitioned_tables(connection)
+        if kind_of(table) == kind
+        for part in _parts(connection, table)
+    )
+
+
 def purge_as_decided(connection: Connection) -> list[Purged]:
     """Carry out at this site whatever was decided and not done yet; return what was dropped. May be broken off.
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from twinmart.config.options import Options
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
-from twinmart.upkeep.purge import Kind, commands
+from twinmart.upkeep.purge import Kind, commands, has_older
 
 # A call that goes on is loaded for 31 days at most; what links calls and channels is kept as long beyond the events.
 LONGEST_INTERACTION = timedelta(days=31)
@@ -51,10 +51,10 @@ def terminate(connection: Connection, options: Options) -> Terminated:
 
 
 def decide(connection: Connection, options: Options, site: int, now: datetime) -> Mapping[Kind, datetime]:
-    """Write a command for each kind whose cut-off has moved on, and return those; a cut-off never moves back.
+    """Write a command for each kind whose cut-off has moved on, and return those.
 
-    Events stay as long as an interaction that needs them is open, facts as long as their events, and history as long as
-    facts, which are followed through it.
+    A cut-off never moves back. Events stay as long as an interaction that needs them is open, facts as long as their
+    events, and history as long as facts, which are followed through it.
     """
     wanted: dict[Kind, datetime] = {}
     wanted["gidb"] = _days_before(now, options.number("gim-etl", "days-to-keep-gidb-facts"))
@@ -67,7 +67,12 @@ def decide(connection: Connection, options: Options, site: int, now: datetime) -
     history_days = options.number("gim-etl", "days-to-keep-discards-and-job-history")
     wanted["history"] = min(_days_before(now, history_days), wanted["facts"])
     known = commands(connection)
-    moved = {kind: before for kind, before in wanted.items() if kind not in known or before > known[kind]}
+    # Without anything to drop nothing is decided: a new mart may still be given the past.
+    moved = {
+        kind: before
+        for kind, before in wanted.items()
+        if (kind not in known or before > known[kind]) and has_older(connection, kind, before)
+    }
     with connection.transaction():
         for kind, before_at in moved.items():
             connection.execute(

@@ -49,7 +49,7 @@ def test_the_old_active_site_takes_no_load_and_says_who_does(linked: Pair) -> No
 
 def test_a_transaction_under_way_is_waited_for_and_crosses(linked: Pair) -> None:
     writer = linked.mart.connect()
-    writer.execute("INSERT INTO cfg.queue_setting (queue) VALUES ('sales')")
+    writer.execute("INSERT INTO ctl.counter VALUES ('sales', 0)")
     ending = threading.Timer(1, writer.commit)
     ending.start()
     began = time.monotonic()
@@ -57,18 +57,18 @@ def test_a_transaction_under_way_is_waited_for_and_crosses(linked: Pair) -> None
     ending.join()
     assert time.monotonic() - began > 0.9
     with linked.other_mart.connect() as new:
-        assert new.execute("SELECT 1 FROM cfg.queue_setting WHERE queue = 'sales'").fetchone() == (1,)
+        assert new.execute("SELECT 1 FROM ctl.counter WHERE name = 'sales'").fetchone() == (1,)
 
 
 def test_a_transaction_that_does_not_end_is_named_and_the_active_site_goes_on(linked: Pair) -> None:
     writer = linked.mart.connect()
-    writer.execute("INSERT INTO cfg.queue_setting (queue) VALUES ('sales')")
+    writer.execute("INSERT INTO ctl.counter VALUES ('sales', 0)")
     with pytest.raises(errors.OpenTransaction, match="1 transactions did not end") as caught:
         turn.reverse(linked.source, linked.target, drain_s=0.3)
     assert "test" in (caught.value.detail or "")
     writer.commit()
     with linked.mart.connect() as active:
-        active.execute("INSERT INTO cfg.queue_setting (queue) VALUES ('service')")
+        active.execute("INSERT INTO ctl.counter VALUES ('service', 0)")
     assert look(linked.source, linked.target).is_ready
 
 

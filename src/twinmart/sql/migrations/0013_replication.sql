@@ -117,9 +117,16 @@ $$;
 COMMENT ON FUNCTION ops.fence() IS 'Refuses a local write to a replica, and one under an older epoch than the mart''s where the session says twinmart.epoch';
 
 CREATE FUNCTION ops.fence_table(fenced regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owner name;
 BEGIN
     EXECUTE format('CREATE OR REPLACE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s'
                    ' FOR EACH STATEMENT EXECUTE FUNCTION ops.fence()', fenced);
+    -- A partition made at a replica comes with all privileges of its owner, which has none on the other tables there.
+    SELECT pg_get_userbyid(relowner) INTO owner FROM pg_class WHERE oid = 'cfg.topology'::regclass;
+    IF NOT has_table_privilege(owner, 'cfg.topology', 'INSERT') THEN
+        EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %I', fenced, owner);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION ops.fence_table(regclass) IS 'Puts the fence on a table or partition; statement triggers are not handed down to partitions, so each has its own';

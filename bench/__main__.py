@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("backfill", "collector", "etl", "cycle", "freshness", "aggregate")
+NAMES = ("backfill", "collector", "etl", "cycle", "freshness", "aggregate", "replication")
 
 
 def main(names: list[str]) -> int:

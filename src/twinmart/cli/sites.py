@@ -14,6 +14,7 @@ from twinmart.config.sources import ensure_site
 from twinmart.config.topology import active_site
 from twinmart.db.connect import session
 from twinmart.db.migrate import known_migrations
+from twinmart.replicate.link import migrate_linked
 from twinmart.report.sources import SourceState, source_states
 from twinmart.site.home import Home
 from twinmart.site.mart import OWNER, READER
@@ -41,6 +42,7 @@ def init(
     Example: twinmart init --sites 2
     """
     home = home_of(ctx)
+    migrate_linked(home)
     made = home.init(sites, tell=tell_of_site)
     # Every mart is made with the objects of two sites.
     if len(made) > 2:

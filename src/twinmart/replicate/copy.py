@@ -19,7 +19,7 @@ from twinmart.replicate import fence
 from twinmart.replicate.ends import End, reach
 
 Tell = Callable[[str], None]
-Method = Literal["online", "dump", "physical"]
+Method = Literal["online", "dump"]
 JOBS = 2
 
 

@@ -7,8 +7,8 @@ on, or begins anew where a copy's snapshot is lost.
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,9 +18,10 @@ from twinmart import errors
 from twinmart.db.connect import Connection, advisory_lock
 from twinmart.db.sqlfiles import sql_text
 from twinmart.replicate import copy, dump, fence, records, slot, subscription
-from twinmart.replicate.ends import End, Identity, identity, is_superuser, reach
+from twinmart.replicate.ends import End, Identity, ends_of, identity, is_superuser, reach
 from twinmart.replicate.heartbeat import Beat, beat, newest, wait_for
 from twinmart.replicate.schema import PUBLICATION, prepare, publish, require_same_shape
+from twinmart.site.home import Home
 from twinmart.site.mart import ensure_replicator
 
 Tell = Callable[[str], None]
@@ -62,6 +63,34 @@ def set_up(
             known = _seed(source, active, target, standby, method, jobs, tell)
         connect(source, active, standby, known, tell)
     return known
+
+
+def migrate_linked(home: Home) -> None:
+    """Bring linked marts of a folder to this program's version together, the standby first; others are left alone.
+
+    Servers that do not run are left to whoever starts them: without both ends nothing can be migrated together.
+
+    Raises:
+        MigrationFailed: one stopped; running it again goes on.
+        LockHeld: a loader is at work; nothing was changed.
+    """
+    if len(home.sites) < 2:
+        return
+    ends = ends_of(home)
+    for target in ends.values():
+        source = _source_of(target, ends)
+        if source is not None and (name := standing(source, target)) is not None:
+            prepare(source, target, subscription=name)
+
+
+def _source_of(target: End, ends: Mapping[int, End]) -> End | None:
+    with suppress(errors.SiteUnreachable, errors.NotReady, errors.UsageError):
+        with reach(target, "replication") as standby:
+            known = records.living(standby, "target") if _has_records(standby) else None
+        if known is not None and known.peer_site in ends:
+            with reach(ends[known.peer_site], "replication"):
+                return ends[known.peer_site]
+    return None
 
 
 @contextmanager

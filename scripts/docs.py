@@ -23,6 +23,8 @@ from twinmart.jobs.catalogue import CATALOGUE
 from twinmart.jobs.look import State
 from twinmart.jobs.server import EVENTS as SERVER_EVENTS
 from twinmart.model.events import Kind
+from twinmart.report.catalogue import REPORTS
+from twinmart.report.measures import MEASURES, SERVICE_LEVELS
 from twinmart.settings import Settings
 from twinmart.watch.metrics import METRICS
 
@@ -247,6 +249,55 @@ def aggregates_page(mart: Mart) -> str:
     return "\n".join(lines)
 
 
+def measures_page() -> str:
+    """Return the page of all measures and of the service levels."""
+    lines = [
+        "# Measures\n",
+        MADE_BY,
+        "Ratios are computed from the sums of the rows that they stand for, never from other ratios. A limit",
+        "is within: a",
+        "wait of exactly the threshold is in time, an abandon at exactly the short limit is short. `twinmart",
+        "report show`",
+        "gives the SQL.\n",
+        "## Service levels\n",
+        "Option `[reports] service-level` of a queue, a source, a tenant or the mart chooses one; the default is 6.",
+        "A answered, B abandoned, O entered, N offered (entered and not refused at the door), W still",
+        "waiting; `_t` within",
+        "the threshold, `_s` short. A queue without a threshold has none. Over several queues what is met and what is",
+        "counted are added up, each by the formula of its queue, before they are divided.\n",
+        "| number | name | formula | what it means |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| {one.number} | {one.name} | `{one.formula}` | {one.words} |" for one in SERVICE_LEVELS]
+    for subject, group in groupby(MEASURES.values(), key=lambda one: one.subject):
+        lines += [f"\n## {subject.replace('_', ' ').capitalize()}\n"]
+        lines += ["| column | title | meaning | formula | unit | belongs to | since |"]
+        lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+        lines += [
+            f"| `{one.name}` | {one.title} | {one.words} | {one.formula} | {one.unit} | {one.attribution} | {one.since} |"
+            for one in group
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def reports_page() -> str:
+    """Return the page of all reports with their columns."""
+    lines = [
+        "# Reports\n",
+        MADE_BY,
+        "Ask one with `twinmart report NAME`. Each row has `data`: *complete*, *partial* (a gap touches it,",
+        "figures may be",
+        "too low) or *none* (nothing is known), and the gaps that touch it. A preset goes before `--from` and `--to`;",
+        "`--to-hour` is counted in, and 23 and 24 both mean the last hour.",
+    ]
+    for report in REPORTS.values():
+        lines += [f"\n## {report.name}\n", f"{report.title}: {report.words}\n"]
+        by = f"Grouped by {', '.join(report.by)}. " if report.by else "A list. "
+        lines += [f"{by}Filters: {', '.join(report.filters)}.\n"]
+        lines += [", ".join(f"`{column.name}`" for column in report.columns) + "."]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Return every generated page by its file name; makes a mart for the time this takes."""
     with scratch_folder() as folder, running_server(folder / "1") as server:
@@ -259,6 +310,8 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "commands.md": commands_page(),
         "events.md": events_page(),
+        "measures.md": measures_page(),
+        "reports.md": reports_page(),
         "options.md": options_page(),
         "jobs.md": jobs_page(),
         "metrics.md": metrics_page(),

@@ -274,7 +274,7 @@ def measures_page() -> str:
         lines += ["| column | title | meaning | formula | unit | belongs to | since |"]
         lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
         lines += [
-            f"| `{one.name}` | {one.title} | {one.words} | {one.formula} | {one.unit} | {one.attribution} | {one.since} |"
+            f"| `{one.name}` | {one.title} | {one.words} | {one.formula} | {one.unit} | {one.attribution} | {one.since} |"  # noqa: E501
             for one in group
         ]
     return "\n".join(lines) + "\n"

@@ -70,7 +70,7 @@ def run_due(
             due_at = latest_due(schedule.at_time, zone_named(schedule.zone), schedule.since, now)
             if due_at is None or not _take(mart, schedule.name, due_at, site, now):
                 continue
-            state = _deliver(mart, dsns[site], site, schedule, due_at)
+            state = _deliver(mart, dsns[site], site, schedule, due_at, now)
             counts[state] += 1
             if tell is not None:
                 tell(f"{schedule.name}: {state}")
@@ -89,7 +89,7 @@ def _take(mart: Connection, schedule: str, due_at: datetime, site: int, now: dat
     return row is not None
 
 
-def _deliver(mart: Connection, dsn: str, site: int, schedule: Schedule, due_at: datetime) -> str:
+def _deliver(mart: Connection, dsn: str, site: int, schedule: Schedule, due_at: datetime, now: datetime) -> str:
     rows: int | None = None
     target = message = None
     try:
@@ -112,9 +112,9 @@ def _deliver(mart: Connection, dsn: str, site: int, schedule: Schedule, due_at: 
     except (MartError, OSError, smtplib.SMTPException) as error:
         state, message = "failed", f"{error}"
     mart.execute(
-        "UPDATE ctl.report_delivery SET (state, changed_at, rows, target, message) = (%s, now(), %s, %s, %s)"
+        "UPDATE ctl.report_delivery SET (state, changed_at, rows, target, message) = (%s, %s, %s, %s, %s)"
         " WHERE schedule = %s AND due_at = %s",
-        (state, rows, target, message, schedule.name, due_at),
+        (state, now, rows, target, message, schedule.name, due_at),
     )
     return state
 

@@ -35,6 +35,11 @@ CALL = (
     *(Kind.QUEUE_ENTER, Kind.QUEUE_LEAVE, Kind.QUEUE_ABANDON, Kind.QUEUE_STATUS, Kind.QUEUE_APP, Kind.CEL_QUEUE_APP),
     *(Kind.QUEUE_CALLER_SEEN, Kind.AGENT_OFFER, Kind.AGENT_OFFER, Kind.AGENT_CONNECT, Kind.AGENT_NOANSWER),
     *(Kind.AGENT_COMPLETE, Kind.AGENT_LOGIN, Kind.TRANSFER_BLIND, Kind.TRANSFER_ATTENDED),
+    *(Kind.USER_DATA, Kind.USER_DATA),
+)
+USER_DATA = (
+    *(("Word", "one"), ("Word", "two"), ("Word", None)),
+    *(("CALL_UUID", "identity-1"), ("CALL_UUID", "identity-2")),
 )
 STATUSES = ("FULL", "JOINEMPTY", "TIMEOUT", "LEAVEEMPTY", "CONTINUE", None)
 
@@ -117,6 +122,9 @@ class Switch:
         if kind.startswith("agent_"):
             member = random.choice(INTERFACES)
             return {"other_id": other, "queue": random.choice(QUEUES), "member": member, "channel": self._names[other]}
+        if kind is Kind.USER_DATA:
+            key, value = random.choice(USER_DATA)
+            return {"target": key, "value": value}
         if kind is Kind.QUEUE_STATUS:
             return {"value": random.choice(STATUSES)}
         if "queue" in kind:

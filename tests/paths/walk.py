@@ -149,6 +149,13 @@ def prepare(server: MartServer) -> None:
     """Make the database of which all ground is copied: sources known, partitions made, interaction databases empty."""
     _admin(server, sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER {}"), READY, TEMPLATE, OWNER)
     with connect(server.server.dsn(database=READY, user=OWNER), application_name="paths", autocommit=True) as mart:
+        mart.execute("INSERT INTO cfg.user_data_key (key_name, is_link) VALUES ('Word', false), ('CALL_UUID', true)")
+        mart.execute(
+            "INSERT INTO ctl.ud_to_ude_mapping (id, ud_key_name, ude_table_name, ude_column_name, propagation_rule)"
+            " SELECT place, 'Word', 'irf_user_data_cust_1', 'custom_data_' || place, rule"
+            " FROM unnest('{CALL,PARTY,IRF,IRF_FIRST_UPDATE,IRF_INITIAL,IRF_ROUTE}'::text[])"
+            " WITH ORDINALITY AS rules (rule, place)"
+        )
         for sample in SAMPLES:
             source = ensure_source(mart, sample.source)
             for site in (1, 2):

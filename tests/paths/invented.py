@@ -97,6 +97,10 @@ class Switch:
         random = self._random
         kind = random.choice(CALL)
         channel = random.choice(CHANNELS)
+        if kind is Kind.USER_DATA:
+            linked = random.choice((channel, None))
+            key, value = random.choice(USER_DATA)
+            return Event("", at, kind, channel_id=channel, linked_id=linked, target=key, value=value)
         event = Event(
             "",
             at,
@@ -122,9 +126,6 @@ class Switch:
         if kind.startswith("agent_"):
             member = random.choice(INTERFACES)
             return {"other_id": other, "queue": random.choice(QUEUES), "member": member, "channel": self._names[other]}
-        if kind is Kind.USER_DATA:
-            key, value = random.choice(USER_DATA)
-            return {"target": key, "value": value}
         if kind is Kind.QUEUE_STATUS:
             return {"value": random.choice(STATUSES)}
         if "queue" in kind:

@@ -1,7 +1,7 @@
 """Which keys of user data are collected, and to which columns their values go: added and ended while calls go on.
 
-Rows of ``cfg.user_data_key`` and ``ctl.ud_to_ude_mapping``. Rows of user data that stand already are not touched: what is
-computed from now on follows the mapping of now.
+Rows of ``cfg.user_data_key`` and ``ctl.ud_to_ude_mapping``. Rows of user data that stand already are not touched: what
+is computed from now on follows the mapping of now.
 """
 
 import re

@@ -2,8 +2,8 @@
 
 For each step the world is asked whether its goal holds; if not, the intent is written down, the step acts, and the
 world is asked again. What the journal says is what was wanted and done, never what is so: all that is taken from it is
-that a step which a later one has ended need not be done again. A step ends done, failed or unknown. Before the first step
-that has no way back, a failure takes back what was done; after it there is only forward, by the same command.
+that a step which a later one has ended need not be done again. A step ends done, failed or unknown. Before the first
+step that has no way back, a failure takes back what was done; after it there is only forward, by the same command.
 """
 
 import time

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from twinmart.config.options import Options
 from twinmart.errors import WrongSchedule
+from twinmart.jobs.agenda import Agenda
+from twinmart.jobs.catalogue import CATALOGUE
 from twinmart.jobs.schedule import CYCLE, Schedule, Window, instant, read_schedule
 
 DEFAULTS: dict[str, object] = {
@@ -215,3 +217,16 @@ def test_maintenance_at_a_time_that_is_skipped_or_comes_twice_runs_once_each_nig
         ran = week(zone, monday, maintain_start_time="02:30", etl_frequency=60, run_update_stats=False)
         assert len({at.date() for at in ran["maintain"]}) == len(ran["maintain"]) == 7
         assert {f"{at:%H:%M}" for at in ran["maintain"]} <= {"02:30", "03:00"}
+
+
+@pytest.mark.parametrize(("hour", "begins"), [(21, True), (0, False)])
+def test_a_server_that_begins_while_aggregation_should_go_on_begins_it_at_once(hour: int, *, begins: bool) -> None:
+    """01:00 and 23 hours: at 21:00 it goes on until midnight, at 00:30 the next begins at one."""
+    now = datetime(2026, 3, 4, hour, 30, tzinfo=UTC)
+    agenda = Agenda(CATALOGUE, now, schedule(aggregate_duration="23:00", run_maintain=False, run_export=False))
+    found = [one for one in agenda.due(now, (), ()) if one.job == "aggregate"]
+    until = datetime(2026, 3, 5, tzinfo=UTC)
+    assert [(one.at, one.until) for one in found] == ([(datetime(2026, 3, 4, 1, tzinfo=UTC), until)] if begins else [])
+    if begins:
+        agenda.ended(found[0], now + timedelta(minutes=1), well=True, served=True)
+        assert [one for one in agenda.due(now + timedelta(minutes=2), (), ()) if one.job == "aggregate"] == []

@@ -40,7 +40,7 @@ class Agenda:
         if not self.schedule.is_on:
             return found
         for job in self.schedule.minutes:
-            at = self.schedule.latest(job, self.served.get(job, self.began_at), now)
+            at = self.schedule.latest(job, self.served.get(job, self._known_from(job)), now)
             if at is None or job in held or job in running or self.must_wait(job, now):
                 continue
             until = at + self.schedule.aggregate_for if job == AGGREGATE else None
@@ -51,6 +51,10 @@ class Agenda:
             if not self.catalogue.rivals(job, busy) and not self._is_kept_for_cycles(job, now):
                 found.append(Due(job, at, until))
         return found
+
+    def _known_from(self, job: str) -> datetime:
+        """Return since when instants count that nobody has served; aggregation goes on for hours after its own."""
+        return self.began_at - self.schedule.aggregate_for if job == AGGREGATE else self.began_at
 
     def cycle(self, now: datetime, held: Collection[str], busy: Collection[str]) -> tuple[frozenset[str], Due] | None:
         """Return the jobs of the cycle that is to begin now, or None; ``busy`` are jobs that run or wait to run."""

@@ -28,7 +28,7 @@ from twinmart.jobs.catalogue import CATALOGUE
 from twinmart.jobs.server import MartServer as Server
 
 # Jobs that people ask for while the cycles go on; each of them is at work when something dies.
-ASKED = ("aggregate", "maintain", "update-stats", "export", "initialize", "transform", "extract")
+ASKED = ("aggregate", "maintain", "update-stats", "export", "initialize", "transform", "extract", "reports")
 
 _processes = multiprocessing.get_context("forkserver")
 

@@ -90,12 +90,13 @@ def test_the_list_of_abandoned_calls_is_as_long_as_the_summary_says(day: Mart) -
 
 def test_reports_that_show_the_same_measure_show_the_same_figure(day: Mart) -> None:
     grouped = [report for report in REPORTS.values() if report.measures]
+    told_of = {report.name: told(day, report.name).total for report in grouped}
     compared = 0
     for one, other in combinations(grouped, 2):
         shared = {measure.key: measure.name for measure in one.measures} | {}
         common = [measure.name for measure in other.measures if measure.key in shared]
         if common:
-            totals = [told(day, report.name).total for report in (one, other)]
+            totals = [told_of[report.name] for report in (one, other)]
             assert totals[0] is not None
             assert totals[1] is not None
             for name in common:
@@ -110,14 +111,13 @@ def test_every_level_and_every_zone_has_the_same_total(day: Mart, report: str) -
     names = [measure.name for measure in REPORTS[report].measures]
     wide: dict[str, Any] = {"from_": "2026-11-01", "to": "2026-12-01"}
     assert total is not None
-    for step in ("15min", "hour", "day", "month"):
-        for zone in ("UTC", "Asia/Kolkata") if step != "hour" else ("Europe/Paris",):
-            found = told(day, report, by=(step,), zone=zone, **wide)
-            assert found.total is not None
-            for name in names:
-                assert near(found.total[name], total[name]), (step, zone, name)
-            for name in (one.name for one in REPORTS[report].measures if one.unit == "count"):
-                assert sum(row[name] for row in found.rows) == total[name], (step, zone, name)
+    for step, zone in (("15min", "UTC"), ("hour", "Europe/Paris"), ("day", "Asia/Kolkata"), ("month", "UTC")):
+        found = told(day, report, by=(step,), zone=zone, **wide)
+        assert found.total is not None
+        for name in names:
+            assert near(found.total[name], total[name]), (step, zone, name)
+        for name in (one.name for one in REPORTS[report].measures if one.unit == "count"):
+            assert sum(row[name] for row in found.rows) == total[name], (step, zone, name)
 
 
 def test_queues_and_agents_differ_only_by_what_is_documented(day: Mart) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,16 +12,17 @@ from tests.etl.story import DAWN, Switch
 from tests.report.asking import told, written
 from tests.report.calls import whole_call
 from tests.report.conftest import aggregated
-from tests.support import Mart
+from tests.support import Mart, MartServer
 from twinmart.report.catalogue import REPORTS
 from twinmart.report.values import harmless
 
 GAP = "01a20267-fb1f-8aed-884b-0000000000aa"
 
 
-@pytest.fixture
-def dark(mart: Mart) -> Mart:
+@pytest.fixture(scope="module")
+def dark(server: MartServer) -> Iterator[Mart]:
     """One call at 09:00, and a gap of both twins from 09:10 to 09:40, of which only the first part saw anything."""
+    mart = server.new_mart()
     switch = Switch(mart)
     whole_call(switch)
     switch.hear()
@@ -29,7 +31,8 @@ def dark(mart: Mart) -> Mart:
         "INSERT INTO ctl.gap SELECT %s, source_key, NULL, %s, %s, 'silent', false, now() FROM cfg.source",
         (GAP, DAWN + timedelta(minutes=10), DAWN + timedelta(minutes=40)),
     )
-    return mart
+    yield mart
+    server.drop(mart)
 
 
 @pytest.mark.parametrize("report", list(REPORTS))

@@ -170,6 +170,13 @@ CATALOGUE = Catalogue(
             "export-schedule, if run-export is on",
             "twinmart.upkeep.export:export",
         ),
+        Job(
+            "reports",
+            "Job_Reports",
+            "Makes the scheduled reports that are due, and delivers them.",
+            "at the times of the schedules; see: twinmart report saved",
+            "twinmart.report.scheduled:run_due",
+        ),
     ),
     exclusions=(
         Exclusion("initialize", "*", _REBUILDS),

@@ -42,8 +42,11 @@ from twinmart.jobs.runner import excluded
 from twinmart.jobs.schedule import CYCLE, read_schedule
 from twinmart.jobs.stop import BY_REQUEST, BY_SCHEDULE, BY_SERVER
 from twinmart.jobs.work import Work, ask_to_stop, work_of_cycles, work_of_job
+from twinmart.report.scheduled import waiting
 
 log = structlog.get_logger(__name__)
+
+REPORTS = "reports"
 
 PACE_S = 0.5
 BEAT_EVERY_S = 2.0
@@ -187,6 +190,7 @@ class MartServer:
         self._begin_asked(now)
         if state is State.RUNNING:
             self._begin_due(found, now)
+            self._begin_reports(connection, found, now)
         elif state is State.MIGRATION and found.options.flag("schedule", "on-demand-migration"):
             self._migrate_on_demand(now)
         self._has_desk = found.has_desk
@@ -303,6 +307,15 @@ class MartServer:
         if cycle := self._agenda.cycle(now, found.holds, busy):
             is_continuous = self._agenda.schedule.is_continuous
             self._works.append(work_of_cycles(*cycle, now, self._site, self._dsns, is_continuous=is_continuous))
+
+    def _begin_reports(self, connection: Connection, found: Look, now: datetime) -> None:
+        """Begin to make the scheduled reports that are due: each schedule has times, and a zone, of its own."""
+        busy = {*found.holds, *self._running(), *self._waiting}
+        if REPORTS in busy or self._agenda.must_wait(REPORTS, now) or self._catalogue.rivals(REPORTS, busy):
+            return
+        if due := waiting(connection, now):
+            at = min(delivery.due_at for delivery in due)
+            self._begin(self._catalogue.get(REPORTS), Run(REPORTS, "schedule", at), Due(REPORTS, at), now)
 
     def _migrate_on_demand(self, now: datetime) -> None:
         due = Due("migrate", None)

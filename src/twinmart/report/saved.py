@@ -168,7 +168,8 @@ def latest_due(at_time: str, zone: ZoneInfo, since: datetime, now: datetime) -> 
         local = moment.astimezone(zone)
         if local.minute in minutes and local.hour in hours:
             return moment
-        moment -= timedelta(minutes=1)
+        # Clocks change at half hours and whole ones, so no half hour has minutes of two hours.
+        moment -= timedelta(minutes=1 if local.hour in hours else local.minute % 30 + 1)
     return None
 
 

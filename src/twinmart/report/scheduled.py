@@ -7,6 +7,7 @@ few times. What a mail server may have taken is never sent again: then it is not
 import smtplib
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -62,34 +63,78 @@ def run_due(
     if active_site(dsns) != site:
         return {**counts, "message": "another site is active"}
     with session(dsns[site], application_name="twinmart report", autocommit=True) as mart:
-        for schedule in schedules(mart):
+        for delivery in waiting(mart, now):
             if stop.is_set():
                 break
-            if not schedule.enabled:
+            if not _take(mart, delivery, site, now):
                 continue
-            due_at = latest_due(schedule.at_time, zone_named(schedule.zone), schedule.since, now)
-            if due_at is None or not _take(mart, schedule.name, due_at, site, now):
-                continue
-            state = _deliver(mart, dsns[site], site, schedule, due_at, now)
+            state = _deliver(mart, dsns[site], site, delivery, now)
             counts[state] += 1
             if tell is not None:
-                tell(f"{schedule.name}: {state}")
+                tell(f"{delivery.schedule.name}: {state}")
     return counts
 
 
-def _take(mart: Connection, schedule: str, due_at: datetime, site: int, now: datetime) -> bool:
-    """Write down that the delivery is being made; False if it is done, not known, or not to be tried yet."""
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A report that is due, and what became of earlier attempts; ``state`` is None before the first."""
+
+    schedule: Schedule
+    due_at: datetime
+    state: str | None = None
+    attempts: int = 0
+    changed_at: datetime | None = None
+
+    def may_begin(self, now: datetime) -> bool:
+        """Whether it may be made now: not done, not given up, the pause over, which doubles with each attempt.
+
+        One that is being made for too long was made by a process that died. What that one mailed nobody knows, but
+        into a folder the same file is written again.
+        """
+        if self.state is None or self.changed_at is None:
+            return True
+        if self.attempts >= MOST_ATTEMPTS:
+            return False
+        if self.state == "failed":
+            return self.changed_at + _FIRST_PAUSE * (1 << (self.attempts - 1)) <= now
+        return self.state == "sending" and self.schedule.folder is not None and self.changed_at < now - _LOST_AFTER
+
+
+def waiting(mart: Connection, now: datetime) -> list[Delivery]:
+    """Return the deliveries that are to be made now, by name of the schedule.
+
+    Raises:
+        MartError: a schedule cannot be read.
+    """
+    found = []
+    for schedule in schedules(mart):
+        due_at = latest_due(schedule.at_time, zone_named(schedule.zone), schedule.since, now)
+        if not schedule.enabled or due_at is None:
+            continue
+        row = mart.execute(
+            "SELECT state, attempts, changed_at FROM ctl.report_delivery WHERE schedule = %s AND due_at = %s",
+            (schedule.name, due_at),
+        ).fetchone()
+        delivery = Delivery(schedule, due_at, *(row or ()))
+        if delivery.may_begin(now):
+            found.append(delivery)
+    return found
+
+
+def _take(mart: Connection, delivery: Delivery, site: int, now: datetime) -> bool:
+    """Write down that the delivery is being made; False if somebody else makes it."""
     row = mart.execute(
         sql_text("report/take_delivery"),
         {
-            "schedule": schedule, "due_at": due_at, "site": site, "now": now, "most": MOST_ATTEMPTS,
-            "pause_s": _FIRST_PAUSE.total_seconds(), "lost_before": now - _LOST_AFTER,
+            "schedule": delivery.schedule.name, "due_at": delivery.due_at, "state": delivery.state,
+            "attempts": delivery.attempts, "site": site, "now": now,
         },
     ).fetchone()  # fmt: skip
     return row is not None
 
 
-def _deliver(mart: Connection, dsn: str, site: int, schedule: Schedule, due_at: datetime, now: datetime) -> str:
+def _deliver(mart: Connection, dsn: str, site: int, delivery: Delivery, now: datetime) -> str:
+    schedule, due_at = delivery.schedule, delivery.due_at
     rows: int | None = None
     target = message = None
     try:

@@ -54,10 +54,10 @@ def test_the_database_is_copied_by_files_with_the_catch_up_after(pair: Pair) -> 
     assert len(interactions(pair.mart)) == 2
 
 
-def test_setting_up_again_changes_nothing(linked: Pair) -> None:
-    with reach(linked.source, "test") as active:
+def test_setting_up_again_changes_nothing(steady: Pair) -> None:
+    with reach(steady.source, "test") as active:
         before = active.execute("SELECT slot_name FROM pg_replication_slots").fetchall()
-        linked.set_up()
+        steady.set_up()
         assert active.execute("SELECT slot_name FROM pg_replication_slots").fetchall() == before
 
 

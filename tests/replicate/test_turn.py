@@ -72,7 +72,13 @@ def test_a_transaction_that_does_not_end_is_named_and_the_active_site_goes_on(li
     assert look(linked.source, linked.target).is_ready
 
 
-@pytest.mark.parametrize("broken_off", ["fenced", "before the slot", "decided", "opened"])
+SOAK = pytest.mark.soak
+
+
+@pytest.mark.parametrize(
+    "broken_off",
+    [pytest.param("fenced", marks=SOAK), "before the slot", "decided", pytest.param("opened", marks=SOAK)],
+)
 def test_a_turn_that_is_broken_off_goes_on_when_called_again(
     linked: Pair, broken_off: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

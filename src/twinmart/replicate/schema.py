@@ -7,11 +7,12 @@ the active site they are marked as coming from an origin, and the link sends on 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from psycopg import sql
 
 from twinmart import errors
+from twinmart.config.options import effective
 from twinmart.db.connect import Connection, advisory_lock
 from twinmart.db.migrate import migrate, schema_state
 from twinmart.db.partitions import copy_partitions
@@ -130,9 +131,10 @@ def prepare(
         due = not (schema_state(active).is_current and schema_state(standby).is_current)
         if due:
             _migrate_both(active, standby, source.site if subscription else None, tell)
+        ahead = timedelta(days=effective(active).number("gim-etl", "partitioning-ahead-range"))
         for connection in (standby, active):
             _as_owner(connection)
-            make_partitions_ahead(connection, now)
+            make_partitions_ahead(connection, now, ahead)
             connection.execute("RESET ROLE")
             allow_reader(connection)
         level_partitions(active, standby, now)

@@ -74,7 +74,7 @@ def test_a_mistake_of_ours_is_one_line_and_a_file(tmp_path: Path) -> None:
     # A fault where no code of ours expects one: the module behind a command cannot be read.
     program = (
         "import sys, twinmart.cli.sites as sites\n"
-        "del sites.look\n"
+        "del sites.overview\n"
         "from twinmart.cli.main import run\n"
         f"run(['--home', {str(tmp_path)!r}, 'status'])\n"
     )
@@ -83,7 +83,7 @@ def test_a_mistake_of_ours_is_one_line_and_a_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("error: a mistake in Twinmart itself: name 'look' is not defined\n")
+    assert done.stderr.startswith("error: a mistake in Twinmart itself: name 'overview' is not defined\n")
     (log,) = tmp_path.glob("twinmart-*.log")
     assert str(log) in done.stderr
     assert "Traceback" in log.read_text()

@@ -28,9 +28,9 @@ from twinmart.errors import (
 from twinmart.jobs import desk
 from twinmart.jobs.book import Run
 from twinmart.jobs.catalogue import CATALOGUE, Job
-from twinmart.jobs.look import State
 from twinmart.jobs.runner import run_job
 from twinmart.jobs.server import MartServer
+from twinmart.jobs.standing import is_amiss, job_standings, server_standing
 from twinmart.jobs.stop import BY_REQUEST, Stop
 
 # How long the server may take to answer a request; it looks twice a second.
@@ -74,7 +74,7 @@ def mart_status(ctx: typer.Context, site: _Site = None, as_json: _Json = False) 
     Example: twinmart mart status --site 2
     """
     with _at(ctx, site) as at:
-        found = _server(at)
+        found = server_standing(at.connection, at.site)
     if as_json:
         answer_json(**found)
         return
@@ -102,30 +102,6 @@ def _at(ctx: typer.Context, site: int | None) -> Iterator[_At]:
         yield _At(number, dsns, connection)
 
 
-def _server(at: _At) -> dict[str, Any]:
-    """Return what is known of the mart server of a site."""
-    holder = desk.server_holder(at.connection)
-    rows = desk.table(at.connection, "server") if desk.has_desk(at.connection) else []
-    row = rows[0] if rows else {}
-    if holder is None:
-        state, why = "none", f"it was {row['state']} at {row['heartbeat_at']:%H:%M:%S} UTC" if row else None
-    else:
-        obstacle = schema_state(at.connection).obstacle()
-        state, why = row.get("state", "starting"), row.get("why")
-        if obstacle is not None:
-            state, why = State.MIGRATION.value, obstacle.message
-    return {
-        "site": at.site,
-        "state": state,
-        "why": why,
-        "pid": row.get("pid") if holder else None,
-        "host": row.get("host") if holder else None,
-        "started_at": row.get("started_at") if holder else None,
-        "heartbeat_at": row.get("heartbeat_at"),
-        "holder": holder[1] if holder else None,
-    }
-
-
 def _server_line(found: Mapping[str, Any]) -> str:
     if found["state"] == "none":
         return f"site {found['site']}  no mart server runs" + (f"; {found['why']}" if found["why"] else "")
@@ -141,13 +117,8 @@ def list_jobs(ctx: typer.Context, site: _Site = None, as_json: _Json = False) ->
     Example: twinmart jobs list
     """
     with _at(ctx, site) as at:
-        server = _server(at)
-        desk_is_there = desk.has_desk(at.connection)
-        states = {row["job"]: row for row in desk.table(at.connection, "states")} if desk_is_there else {}
-        last = {row["job"]: row for row in desk.rows(at.connection, "last_run")} if desk_is_there else {}
-        held = desk.held_jobs(at.connection) if desk_is_there else {}
-    is_up = server["state"] != "none"
-    known = [_known(job, states.get(job.name, {}) if is_up else {}, last.get(job.name), held) for job in CATALOGUE]
+        server = server_standing(at.connection, at.site)
+        known = job_standings(at.connection, is_served=server["state"] != "none")
     if as_json:
         answer_json(server=server, jobs=known)
         return
@@ -158,24 +129,8 @@ def list_jobs(ctx: typer.Context, site: _Site = None, as_json: _Json = False) ->
     if others := [one["job"] for one in known if one not in told]:
         answer(f"  on request: {', '.join(others)}")
     for one in told:
-        if one["last"] and one["last"]["status"] in {"failed", "lost"} and one["state"] == "idle":
+        if is_amiss(one):
             answer(f"  {one['job']}: {one['last']['message']}")
-
-
-def _known(
-    job: Job, state: Mapping[str, Any], last: Mapping[str, Any] | None, held: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    return {
-        "job": job.name,
-        "original": job.original,
-        "state": state.get("state", "idle"),
-        "since": state.get("since"),
-        "is_continuous": state.get("is_continuous", False),
-        "message": state.get("message"),
-        "next_at": state.get("next_at"),
-        "held": held.get(job.name),
-        "last": dict(last) if last else None,
-    }
 
 
 def _is_worth_a_line(one: Mapping[str, Any]) -> bool:

@@ -1,26 +1,22 @@
 """The commands for the sites of this machine: init, up, down, status, dsn."""
 
-from contextlib import suppress
-from dataclasses import asdict
-from datetime import UTC, datetime
+import sys
+import time
 from typing import Annotated
 
 import typer
 
 from twinmart import errors
-from twinmart.cli.context import answer, answer_json, home_of, span, table, tell_of_site
+from twinmart.cli.context import answer, answer_json, home_of, tell_of_site
+from twinmart.cli.glance import data, page
 from twinmart.cli.writing import stores
 from twinmart.config.sources import ensure_site
-from twinmart.config.topology import active_site
-from twinmart.db.connect import session
 from twinmart.db.migrate import known_migrations
 from twinmart.replicate.link import migrate_linked
-from twinmart.report.sources import SourceState, source_states
-from twinmart.site.home import Home
 from twinmart.site.mart import OWNER, READER
-from twinmart.site.status import SiteStatus, look
+from twinmart.watch.overview import overview
 
-SIGNS = {"ready": "✔", "not ready": "!", "down": "·", "no answer": "?"}
+WATCH_S = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -76,32 +72,32 @@ def down(ctx: typer.Context) -> None:
 
 def status(
     ctx: typer.Context,
+    everything: Annotated[bool, typer.Option("-v", "--all", help="Also where each site is, and each source.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds, on a terminal.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")] = False,
 ) -> None:
-    """Say what each site is like, and what to do next. Changes nothing.
+    """Say what each site is like, and what to do next. Details are told of what is not right.
+
+    A beat is sent across a link that stands; nothing else is changed.
 
     Example: twinmart status
     """
     home = home_of(ctx)
-    now = datetime.now(UTC)
-    found = [look(site) for site in home.require_sites()]
-    sources = _sources(home, found)
-    verdict, why = _verdict(found)
-    if as_json:
-        at, known = now.isoformat(timespec="seconds"), [asdict(source) for source in sources]
-        answer_json(verdict=verdict, at=at, home=home.path, sites=[_data(site) for site in found], sources=known)
-        return
-    answer(f"twinmart  {_sites(len(found))} in {home.path}    {now:%-d %b %Y  %H:%M:%S} UTC")
-    answer(f"{verdict.upper():<10}{why}\n")
-    answer(table(("site", "is", "server", "mart", "where"), [_row(site) for site in found]))
-    if sources:
-        head = ("source", "events in 24 h", "last event", "open gaps")
-        answer("\n" + table(head, [_source_row(source, now) for source in sources]))
-    reasons = [(site.number, site.reason) for site in found if site.reason is not None]
-    if reasons:
-        answer("".join(f"\n  site {number}: {reason.message}" for number, reason in reasons))
-    for hint in dict.fromkeys(reason.hint for _, reason in reasons if reason.hint):
-        answer(f"next   {hint}")
+    if watch and (as_json or not sys.stdout.isatty()):
+        raise errors.UsageError(
+            "--watch is for a terminal", hint="A program asks again and again: twinmart status --json."
+        )
+    while True:
+        found = overview(home)
+        if as_json:
+            answer_json(**data(found, home))
+            return
+        lines = page(found, home, everything=everything)
+        # Home, then clear to the end: without a flicker.
+        answer(("\x1b[H\x1b[J" if watch else "") + "\n".join(lines))
+        if not watch:
+            return
+        time.sleep(WATCH_S)
 
 
 def dsn(
@@ -120,48 +116,6 @@ def dsn(
             hint=f'Log in there as "{READER}" with the password that its administrator gave it.',
         )
     answer(chosen.dsn(user=READER if reader else OWNER))
-
-
-def _verdict(sites: list[SiteStatus]) -> tuple[str, str]:
-    ready = [site.number for site in sites if site.state == "ready"]
-    if len(ready) == len(sites):
-        return "ok", "every site is ready"
-    if not ready:
-        return "down", "no site is ready"
-    others = [str(site.number) for site in sites if site.state != "ready"]
-    return "degraded", f"not ready: site {', '.join(others)}"
-
-
-def _row(site: SiteStatus) -> tuple[object, ...]:
-    server = f"PostgreSQL {site.server_version}" if site.server_version else "—"
-    mart = f"v{site.schema_version}" if site.schema_version is not None else "—"
-    return site.number, f"{SIGNS[site.state]} {site.state}", server, mart, site.place
-
-
-def _sources(home: Home, found: list[SiteStatus]) -> list[SourceState]:
-    """Return the sources as the mart of the active site knows them; none while that site is not ready."""
-    ready = {site.number: home.site(site.number).dsn() for site in found if site.state == "ready"}
-    # What goes wrong since we looked is told by the next look.
-    with suppress(errors.MartError):
-        active = active_site(ready)
-        if active in ready:
-            with session(ready[active], application_name="twinmart status", statement_timeout_s=5) as mart:
-                return source_states(mart)
-    return []
-
-
-def _source_row(source: SourceState, now: datetime) -> tuple[object, ...]:
-    last = "—"
-    if source.last_event_at is not None:
-        ago_s = (now - source.last_event_at).total_seconds()
-        # A switch's clock may be ahead of ours.
-        last = f"{source.last_event_at:%-d %b %H:%M:%S} UTC" + (f" ({span(ago_s)} ago)" if ago_s >= 0 else "")
-    return source.name, f"{source.events_in_24_h:>14,}", last, source.open_gaps or "none"
-
-
-def _data(site: SiteStatus) -> dict[str, object]:
-    fields = asdict(site)
-    return {"site": fields.pop("number"), **fields, "reason": site.reason.to_json() if site.reason else None}
 
 
 def _sites(count: int) -> str:

@@ -4,6 +4,7 @@ The rows come from a cursor at the server, so that an answer of any length takes
 read-only snapshot, so that rows, totals and gaps belong together. Nothing is ever written: a standby answers as well.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Answer:
     made_at: datetime
     rows: Iterator[Row]
     total: Row | None
+    behind: int = 0
 
     def about(self) -> dict[str, object]:
         """Return what a reader must know of the answer, by name."""
@@ -74,8 +76,12 @@ class Answer:
             "answered_by": self.age.role,
             "as_of": self.age.as_of.isoformat() if self.age.as_of else None,
             "age_s": self.age.seconds,
+            "intervals_behind": self.behind,
         }
 
+
+# The aggregates that a report reads, by the tables that its statement names.
+_SETS = re.compile(r"\bagg\.(\w+?)_subhr\b")
 
 _TOLD = frozenset(
     {"queue", "agent", "group", "source", "site", "tenant", "interaction", "service_level", "from_hour", "to_hour"}
@@ -121,10 +127,25 @@ def answer(mart: Connection, asked: Asked, *, site: int | None = None) -> Answer
         rows = (_with_keys([row[place] for place in chosen]) for row in rows)
     else:
         rows = _marked(rows, report, gaps)
-    return Answer(asked, (*columns, *MARKS), gaps, age(mart, site), datetime.now(UTC), rows, total)
+    behind = _behind(mart, asked)
+    return Answer(asked, (*columns, *MARKS), gaps, age(mart, site), datetime.now(UTC), rows, total, behind)
 
 
 MARKS = (Column("data", "Data", "text"), Column("gaps", "Gaps", "list"))
+
+
+def _behind(mart: Connection, asked: Asked) -> int:
+    """Return how many intervals of the period wait to be aggregated again; 0 for a report that reads facts only."""
+    sets = sorted(set(_SETS.findall(sql_text(asked.report.sql))))
+    if not sets:
+        return 0
+    period = asked.period
+    row = mart.execute(
+        "SELECT count(DISTINCT date_time_key) FROM ctl.aggregate_request WHERE set_name = ANY (%s)"
+        " AND date_time_key >= mart.date_time_key(%s) AND date_time_key < extract(epoch FROM %s::timestamptz)",
+        (sets, period.from_at, period.to_at),
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def statement(report: Report, level: str) -> str:

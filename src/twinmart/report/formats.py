@@ -94,7 +94,10 @@ def _write_table(answer: Answer, stream: Stream) -> int:
     if total:
         total[-2] = count.words()
         lay(total)
-    if not count.rows:
+    if answer.behind:
+        told = f"  intervals not aggregated yet: {answer.behind:,}; figures may change. Next: twinmart aggregate run\n"
+        stream.write(told.encode())
+    elif not count.rows:
         stream.write(b"  nothing happened in this time\n")
     for number, gap in enumerate(answer.gaps, 1):
         end = "goes on" if gap.is_open else f"to {gap.to_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         default="info",
         description="least important log lines to write",
     )
+    crash_at: int | None = Field(
+        default=None,
+        description="for tests of recovery: die, as if by SIGKILL, at the n-th place where that would leave something",
+    )
     site_dsns: dict[int, SecretStr] = Field(
         default_factory=dict,
         description="connection string of a server of your own for site N, one variable a site; "

@@ -28,13 +28,19 @@ def _link_is_off(facts: Facts, wish: Wish) -> bool:
     return link is None or not link.is_on
 
 
-def _pause_link(act: Act) -> str:
+def _note_reached(act: Act) -> str:
+    """Write down how far replication came; PostgreSQL forgets it with the subscription."""
     link = act.facts[act.target].link
     at = None if link is None else link.reached_at
     lsn = None if link is None else link.reached_lsn
     act.note("replication reached", {"lsn": lsn, "at": None if at is None else at.isoformat()})
-    act.world.links.pause(act.target)
     return f"reached {lsn or 'nothing'}" + (f", {at:%H:%M:%S} UTC" if at else "")
+
+
+def _pause_link(act: Act) -> str:
+    reached = _note_reached(act)
+    act.world.links.pause(act.target)
+    return reached
 
 
 def _resume_link(act: Act) -> None:
@@ -62,8 +68,11 @@ def _is_detached(facts: Facts, wish: Wish) -> bool:
     return facts[wish.target].link is None
 
 
-def _detach(act: Act) -> None:
+def _detach(act: Act) -> str:
+    # Also where PostgreSQL itself switched it off, since its source was lost.
+    reached = _note_reached(act)
     act.world.links.detach(act.target)
+    return reached
 
 
 def _manifest_is_open(facts: Facts, wish: Wish) -> bool:
@@ -223,9 +232,9 @@ FAILOVER: tuple[Step, ...] = (
     DISABLE_ACCESS_POINTS,
     SWAP_ACCESS_POINT,
     MAKE_PARTITIONS,
+    LOAD,
     START_SERVER,
     CHECK_SERVER,
-    LOAD,
     RELEASE_SCHEDULE,
     WRITE_MANIFEST,
     REQUEST_AGGREGATES,

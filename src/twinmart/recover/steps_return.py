@@ -186,8 +186,8 @@ COMPARE = Step(
 )
 
 _TO_TWO_SITES: tuple[Step, ...] = (
-    CLEAN_REPLICATION,
     PREPARE_SITE,
+    CLEAN_REPLICATION,
     HOLD_LOADS,
     COPY_MART,
     RELEASE_LOADS,

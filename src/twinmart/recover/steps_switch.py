@@ -48,11 +48,11 @@ def _release_at_old(act: Act) -> None:
 
 
 def _is_drained(facts: Facts, wish: Wish) -> bool:
-    other = facts[wish.other]
-    return other.server not in SERVERS_AT_WORK and not other.is_loading
+    return facts[wish.other].server not in SERVERS_AT_WORK
 
 
-SERVERS_AT_WORK = ("running", "starting", "migration", "paused", "stopping")
+# A paused server has ended its loads; it stays, as that of the standby.
+SERVERS_AT_WORK = ("running", "starting", "stopping")
 
 
 def _stop_old(act: Act) -> None:
@@ -234,9 +234,9 @@ HAND_OVER: tuple[Step, ...] = (
     as_original(SWAP_ACCESS_POINT, "13", "14.4", "14.5"),
     as_original(REPOINT_MART, "14", "14.1", "14.2"),
     as_original(MAKE_PARTITIONS),
+    as_original(LOAD, "15"),
     as_original(START_SERVER, "15"),
     as_original(CHECK_SERVER, "16"),
-    as_original(LOAD, "15"),
     RELEASE_SCHEDULE,
 )
 

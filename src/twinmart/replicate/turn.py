@@ -47,6 +47,19 @@ def reverse(source: End, target: End, *, drain_s: float = DRAIN_S, tell: Tell | 
     return name
 
 
+def turn_link(source: End, target: End, *, tell: Tell | None = None) -> str:
+    """Turn the link alone round, between two marts that are both fenced and hold the same; return the new link's name.
+
+    Whoever calls it has stopped the writes before and opens one of the sites afterwards. It may be run again.
+    """
+    with link.both(source, target) as (active, standby):
+        name = link.living(standby, active) or _turn(active, standby, source, target)
+        link.clear_role(standby, "target")
+        link.clear_role(active, "source")
+        link.connect(target, standby, active, name, tell)
+    return name
+
+
 def rebuild(
     source: End, target: End, *, method: copy.Method = "online", discard_standby: bool = False,
     tell: Tell | None = None,

@@ -1,0 +1,152 @@
+"""Topology, fences and configuration objects of a site, changed on behalf of a recovery."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from twinmart import errors
+from twinmart.config.store import Store
+from twinmart.config.topology import raise_epoch
+from twinmart.replicate import fence
+from twinmart.replicate.turn import hold_writes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twinmart.recover.world import SiteWorld
+
+
+# A transaction that began before the fence may take so long to end.
+DRAIN_S = 20
+
+
+class SiteConfiguration:
+    """Acts on the configuration of a site; each may be repeated."""
+
+    def __init__(self, world: SiteWorld) -> None:
+        self._world = world
+
+    def raise_epoch(self, at: int, *, expected: int, active: int) -> int:
+        """Make a site active, above every epoch that this one has promised.
+
+        Raises:
+            TopologyChanged: the epoch is not the expected one.
+        """
+        with self._world.change(at) as connection:
+            promised = connection.execute("SELECT promised_epoch FROM ops.recovery_fence").fetchone()
+            epoch = raise_epoch(connection, expected_epoch=expected, active_site=active)
+            if promised is not None and epoch <= promised[0]:
+                # In the same transaction, so that nobody ever sees the one that was promised to another site.
+                epoch = promised[0] + 1
+                connection.execute("UPDATE cfg.topology SET epoch = %s", (epoch,))
+            return epoch
+
+    def promise(self, at: int, *, epoch: int, active: int) -> None:
+        """Fence a site for another one, and never take its epoch."""
+        with self._world.change(at) as connection:
+            connection.execute(
+                "UPDATE ops.recovery_fence SET promised_epoch = greatest(promised_epoch, %s), fenced_for = %s,"
+                " changed_at = now()",
+                (epoch, active),
+            )
+        self.raise_fences(at, active)
+
+    def forget_promise(self, at: int) -> None:
+        """Let a site load again; the epoch stays spent."""
+        self.lower_fences(at)
+
+    def lower_fences(self, at: int) -> None:
+        """Let the mart take writes."""
+        with self._world.session(at) as connection:
+            self._world.point()
+            self._world.check_hold()
+            fence.lower(connection)
+            self._world.point()
+        with self._world.change(at) as connection:
+            if connection.execute("SELECT to_regclass('ops.recovery_fence') IS NOT NULL").fetchone() == (True,):
+                connection.execute("UPDATE ops.recovery_fence SET fenced_for = NULL, changed_at = now()")
+                if at == self._world.keeper:
+                    self._world.mark_in(connection, "candidate")
+
+    def raise_fences(self, at: int, of_site: int) -> None:
+        """Let the mart take nothing but what crosses the link."""
+        self._world.point()
+        self._world.check_hold()
+        with self._world.session(at) as connection:
+            hold_writes(connection, of_site, drain_s=DRAIN_S)
+        self._world.point()
+
+    def repoint(self, at: int, site: int) -> None:
+        """Name a site's host and configuration in the one application object of the mart server."""
+        with self._store(at) as store:
+            store.put(
+                "application",
+                "mart",
+                {"host": f"site{site}", "start_up_arguments": {"configuration_database": site}},
+            )
+
+    def swap_point(self, at: int, site: int) -> None:
+        """Disable every access point to a mart but that of a site; in one transaction, so that there is always one."""
+        with self._store(at) as store:
+            for point in store.all("access_point"):
+                if point.properties.get("role") == "INFO_MART" and point.name != f"mart@{site}":
+                    store.disable("access_point", point.name)
+            store.enable("access_point", f"mart@{site}")
+            store.connect("application", "mart", "access_point", f"mart@{site}")
+
+    def switch_collectors(self, at: int, site: int, *, on: bool) -> None:
+        """Enable or disable the collectors of a site."""
+        with self._store(at) as store:
+            self._switch(store, "collector", site, on=on)
+
+    def switch_points(self, at: int, site: int, *, on: bool) -> None:
+        """Enable or disable the access points to the interaction databases of a site."""
+        with self._store(at) as store:
+            self._switch(store, "access_point", site, on=on)
+
+    def adopt_collectors(self, at: int, site: int) -> str:
+        """Enable the collectors and access points that are disabled, at this site; say which."""
+        adopted = []
+        with self._store(at) as store:
+            if store.find("site", str(site)) is None:
+                raise errors.NotReady(
+                    f"the configuration has no site {site}", hint=f"Make it with: twinmart init --sites {site}."
+                )
+            for one in store.all("collector"):
+                point = store.find("access_point", one.name)
+                if one.enabled and point is not None and point.enabled:
+                    continue
+                store.put("collector", one.name, {"site": site}, enabled=True)
+                if point is not None:
+                    store.put("access_point", one.name, {"site": site}, enabled=True)
+                adopted.append(one.name)
+        return "enabled: " + ", ".join(adopted) if adopted else "none was disabled"
+
+    def run_schedule(self, at: int, *, on: bool) -> None:
+        """Set the option run-scheduler."""
+        self._set(at, "run-scheduler", on=on)
+
+    def run_aggregates(self, at: int, *, on: bool) -> None:
+        """Set the option run-aggregates."""
+        self._set(at, "run-aggregates", on=on)
+
+    def put_reports(self, at: int, site: int) -> None:
+        """Name a site's host in the application object of the reports."""
+        with self._store(at) as store:
+            store.put("application", "reports", {"type": "report_server", "host": f"site{site}"})
+
+    def _set(self, at: int, option: str, *, on: bool) -> None:
+        with self._store(at) as store:
+            store.set_option("application", "mart", "schedule", option, str(on).lower())
+
+    def _switch(self, store: Store, kind: str, site: int, *, on: bool) -> None:
+        for one in store.all(kind):
+            is_mart = one.properties.get("role") == "INFO_MART"
+            if one.properties.get("site") == site and not is_mart:
+                (store.enable if on else store.disable)(kind, one.name)
+
+    @contextmanager
+    def _store(self, at: int) -> Iterator[Store]:
+        with self._world.change(at) as connection:
+            yield Store(connection, author="twinmart recover", reason=f"run {self._world.run[:8]}")

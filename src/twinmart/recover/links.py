@@ -1,0 +1,136 @@
+"""Replication between two sites on behalf of a recovery, by the parts of ``replicate``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from twinmart import errors
+from twinmart.replicate import link, turn
+from twinmart.replicate.heartbeat import beat, wait_for
+
+if TYPE_CHECKING:
+    from twinmart.db.connect import Connection
+    from twinmart.recover.model import Copy
+    from twinmart.recover.world import SiteWorld
+
+WAIT_S = 110
+COMPARISONS = 5
+
+# Rows that move without anything having been loaded, and so at no moment say that marts differ.
+MOVING = (("ctl", "heartbeat"), ("ctl", "job_run"))
+
+
+class SiteLinks:
+    """Acts on the link between two sites; each may be repeated."""
+
+    def __init__(self, world: SiteWorld) -> None:
+        self._world = world
+
+    def pause(self, at: int) -> None:
+        """Stop applying what is sent."""
+        self._world.point()
+        link.pause(self._world.ends[at], "recovery")
+        self._world.point()
+
+    def resume(self, at: int) -> None:
+        """Apply again."""
+        self._world.point()
+        link.resume(self._world.ends[at])
+
+    def detach(self, at: int) -> None:
+        """Take the receiving end away without the source; how far it came stays written down."""
+        self._world.point()
+        link.detach(self._world.ends[at])
+        self._world.point()
+
+    def clean_up(self, at: int) -> None:
+        """Remove what links left at a site."""
+        self._world.point()
+        with self._world.session(at) as connection:
+            link.clear(connection, keep_fences=True)
+        self._world.point()
+
+    def copy(self, from_site: int, to: int, how: Copy) -> None:
+        """Make the mart of a site a copy that follows."""
+        self._world.point()
+        link.set_up(self._world.ends[from_site], self._world.ends[to], method=how, discard_standby=True)
+        # What the newcomer promised in its earlier life was to a site that is gone.
+        with self._world.session(to) as connection:
+            connection.execute("UPDATE ops.recovery_fence SET fenced_for = NULL, changed_at = now()")
+        self._world.point()
+
+    def wait(self, at: int, source: int) -> str:
+        """Wait until a site has everything that another has now."""
+        self._world.point()
+        with self._world.session(source) as there, self._world.session(at) as here:
+            is_last = there.execute("SELECT 1 FROM ops.replica").fetchone() is not None
+            row = there.execute("SELECT pg_current_wal_lsn()::text").fetchone()
+            wait_for(here, source, beat(there, source), timeout_s=WAIT_S)
+        self._world.mark("last" if is_last else "near")
+        return str(row[0]) if row else ""
+
+    def turn(self, new_source: int, new_target: int) -> None:
+        """Make the source the target and the target the source; both are fenced meanwhile, and nothing is copied."""
+        self._world.point()
+        ends = self._world.ends
+        turn.turn_link(ends[new_target], ends[new_source])
+        self._world.point()
+
+    def compare(self, one: int, other: int) -> str:
+        """Raise unless two marts hold the same; what differs is looked at again when what is under way has arrived.
+
+        Raises:
+            StepFailed: they differ.
+        """
+        self._world.point()
+        began = time.monotonic()
+        left: list[tuple[str, str]] | None = None
+        rows, tables = 0, 0
+        for _ in range(COMPARISONS):
+            with self._world.session(one) as source, self._world.session(other) as target:
+                looked = _tables(source) if left is None else left
+                before = {table: _signature(source, table) for table in looked}
+                wait_for(target, one, beat(source, one), timeout_s=WAIT_S)
+                differing = [table for table in looked if _signature(target, table) != before[table]]
+            if left is None:
+                rows, tables = sum(count for count, _ in before.values()), len(looked)
+            left = differing
+            if not left:
+                break
+        else:
+            raise errors.StepFailed(
+                f"the marts of site {one} and site {other} differ",
+                detail="in " + ", ".join(".".join(table) for table in left or ()),
+                hint="Nothing was switched. Copy it anew with: twinmart return.",
+            )
+        self._world.mark("compared")
+        return f"{rows:,} rows of {tables} tables are equal, {time.monotonic() - began:.1f} s"
+
+    def check_flow(self, source: int, target: int) -> str:
+        """Raise unless a beat of the source arrives at the target."""
+        self._world.point()
+        began = time.monotonic()
+        with self._world.session(source) as there, self._world.session(target) as here:
+            wait_for(here, source, beat(there, source), timeout_s=WAIT_S)
+        self._world.mark("flow")
+        return f"a beat crossed in {(time.monotonic() - began) * 1000:.0f} ms"
+
+
+def _tables(connection: Connection) -> list[tuple[str, str]]:
+    rows = connection.execute(
+        "SELECT schema_name, table_name FROM ops.replicated_table WHERE NOT is_partition ORDER BY 1, 2"
+    )
+    return [(schema, name) for schema, name in rows if (schema, name) not in MOVING]
+
+
+def _signature(connection: Connection, table: tuple[str, str]) -> tuple[int, str]:
+    """Return count and hash sum of the rows of a table."""
+    row = connection.execute(
+        sql.SQL("SELECT count(*), coalesce(sum(hash_record_extended(one, 0)), 0)::text FROM {} AS one").format(
+            sql.Identifier(*table)
+        )
+    ).fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, "")

@@ -1,0 +1,144 @@
+"""A recovery as a command uses it: the sites of a folder, the journal at the one that survives, and questions."""
+
+import getpass
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+
+from twinmart import errors
+from twinmart.db.connect import Connection, session
+from twinmart.recover.journal import FILE, Journal, Run
+from twinmart.recover.loss import Loss, manifest
+from twinmart.recover.model import Command, Copy, Facts, Plan, Wish
+from twinmart.recover.plan import Finding, choose, findings, is_fulfilled, make_plan, what_matters
+from twinmart.recover.report import Report
+from twinmart.recover.run import Executor
+from twinmart.recover.world import SiteWorld
+from twinmart.replicate.ends import ends_of
+from twinmart.site.home import Home
+
+_CRASHED = 137
+
+
+class Recovery:
+    """What a command of a bad night works with."""
+
+    def __init__(self, home: Home, *, crash_at: int | None = None) -> None:
+        self.home = home
+        self._crash_in = crash_at
+        self.world = SiteWorld(ends_of(home), point=self._point, start=self._start, serve=self._serve)
+
+    def wish(
+        self, command: Command, *, active: int | None = None, new: int | None = None, copy: Copy = "online",
+        reaggregate_h: int | None = None, accept_loss: frozenset[str] = frozenset(), even_if_alive: bool = False,
+    ) -> Wish:  # fmt: skip
+        """Return what a command is to bring about, from what the sites say now.
+
+        Raises:
+            UsageError: there is a choice of sites.
+            NotReadyForIt: there is no site for it.
+        """
+        facts = self.world.facts(self.world.ends)
+        known = self._open_wish(facts, command)
+        if known is not None:
+            return known
+        target, other = choose(command, facts, active=active, new=new)
+        survivor = facts.active.site if facts.active is not None and command == "return" else 0
+        return Wish(command, target, other, copy, reaggregate_h, accept_loss, even_if_alive, survivor)
+
+    def facts(self, wish: Wish) -> Facts:
+        """Ask the sites of a wish."""
+        if wish.command in ("failover", "drill"):
+            self.world.lost = frozenset({wish.other})
+        return self.world.facts({wish.target, wish.other})
+
+    def plan(self, wish: Wish) -> Plan:
+        """Return the plan of a wish as things are now."""
+        with self.journal(wish.keeper) as journal:
+            return make_plan(self.facts(wish), wish, journal.timings())
+
+    def findings(self, wish: Wish) -> list[Finding]:
+        """Return what speaks for and against a wish now."""
+        return findings(self.facts(wish), wish)
+
+    def is_fulfilled(self, wish: Wish) -> bool:
+        """Whether there is nothing to do: it is as wished, and no run is open."""
+        with self.journal(wish.keeper) as journal:
+            return journal.open_run() is None and is_fulfilled(self.facts(wish), wish)
+
+    def journal(self, site: int) -> Journal:
+        """Open the journal of a site."""
+        return Journal(self.home.folder(site) / FILE, mirror=self.world.mirror)
+
+    def journals(self) -> list[Journal]:
+        """Open the journals of all sites of the folder that have one."""
+        return [self.journal(site) for site in sorted(self.world.ends) if (self.home.folder(site) / FILE).exists()]
+
+    def executor(self, journal: Journal, wants_pause: Callable[[], bool]) -> Executor:
+        """Return what carries out a plan."""
+        who = f"{getpass.getuser()}@{socket.gethostname()}"
+        return Executor(self.world, journal, point=self._point, wants_pause=wants_pause, who=who)
+
+    def report(self, run: Run, journal: Journal) -> Report:
+        """Return the report of a run."""
+        begun = next(record for record in journal.records(run.id) if record.kind == "begun")
+        first: datetime | None = None
+        losses: tuple[Loss, ...] = ()
+        site = run.wish.target
+        try:
+            with session(self.world.ends[site].dsn, application_name="twinmart runs", autocommit=True) as mart:
+                losses = tuple(manifest(mart, run.id))
+                first = _first_load(mart, run)
+        except errors.SiteUnreachable:
+            pass
+        matter = begun.data.get("matter", {})
+        after = run.notes.get("facts after", {})
+        return Report(run, first, losses, matter, after)  # type: ignore[arg-type]
+
+    def note_facts(self, run: Run, journal: Journal) -> None:
+        """Write down what is so after a run."""
+        journal.write(run.id, "note", name="facts after", value=what_matters(self.facts(run.wish), run.wish))
+
+    def _open_wish(self, facts: Facts, command: str) -> Wish | None:
+        """Return the wish of an open run of the same command, which is what the command goes on with."""
+        for site in facts.sites:
+            if (self.home.folder(site) / FILE).exists():
+                with self.journal(site) as journal:
+                    run = journal.open_run()
+                if run is not None and run.wish.command == command and facts[run.wish.keeper].answers:
+                    return run.wish
+        return None
+
+    def _point(self) -> None:
+        """Die here if the settings say so: that is how tests see what a crash leaves."""
+        if self._crash_in is not None:
+            self._crash_in -= 1
+            if self._crash_in <= 0:
+                os._exit(_CRASHED)
+
+    def _start(self, site: int) -> None:
+        found = self.home.site(site)
+        if found.server is not None:
+            found.server.start()
+
+    def _serve(self, site: int) -> None:
+        """Start the mart server of a site as a process of its own, which outlives us."""
+        log = self.home.folder(site) / "mart.log"
+        with log.open("ab") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "twinmart", "--home", str(self.home.path), "mart", "run", "--site", str(site)],
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+            )  # fmt: skip
+        (self.home.folder(site) / "mart.pid").write_text(f"{process.pid}\n", encoding="utf-8")
+
+
+def _first_load(mart: Connection, run: Run) -> datetime | None:
+    row = mart.execute(
+        "SELECT min(created_at) FROM ctl.audit_log WHERE created_at >= %s AND site = %s",
+        (run.started_at, run.wish.target),
+    ).fetchone()
+    found: datetime | None = row[0] if row else None
+    return found

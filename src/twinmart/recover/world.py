@@ -1,0 +1,205 @@
+"""The real world of recoveries: the sites' PostgreSQL, looked at and acted upon.
+
+Every change is one transaction at one site. It begins by asking whether this run may still change anything: a run that
+was superseded, or whose lock was lost, does nothing more.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from twinmart import errors
+from twinmart.db.connect import Connection, advisory_lock, mapped_errors
+from twinmart.recover.configuration import SiteConfiguration
+from twinmart.recover.facts import silent, site_facts
+from twinmart.recover.journal import Record
+from twinmart.recover.links import SiteLinks
+from twinmart.recover.marts import SiteMarts
+from twinmart.recover.model import Facts, SiteFacts
+from twinmart.replicate.ends import End, reach
+
+LOCK = "recover"
+ASK_S = 2
+
+Point = Callable[[], None]
+
+
+def _no_point() -> None:
+    """Go on."""
+
+
+class SiteWorld:
+    """The sites of a folder, by the ends of their links. ``start`` starts a site's PostgreSQL, ``serve`` its server."""
+
+    def __init__(
+        self,
+        ends: Mapping[int, End],
+        *,
+        point: Point = _no_point,
+        lost: Iterable[int] = (),
+        start: Callable[[int], None] | None = None,
+        serve: Callable[[int], None] | None = None,
+    ) -> None:
+        self.ends = dict(ends)
+        self.point = point
+        self.lost = frozenset(lost)
+        self.start = start
+        self.serve = serve
+        self.keeper = 0
+        self.run = ""
+        self.links = SiteLinks(self)
+        self.configuration = SiteConfiguration(self)
+        self.marts = SiteMarts(self)
+        self._number = 0
+        self._lock: Connection | None = None
+        self._held: Iterator[None] | None = None
+
+    @property
+    def dsns(self) -> dict[int, str]:
+        """Connection strings of the marts' owners, by site."""
+        return {site: end.dsn for site, end in self.ends.items()}
+
+    def facts(self, sites: Iterable[int]) -> Facts:
+        """Ask the sites, all at once."""
+        wanted = sorted(set(sites))
+        with ThreadPoolExecutor(len(wanted), "facts") as asking:
+            found = dict(zip(wanted, asking.map(self._facts, wanted), strict=True))
+        return Facts(datetime.now(UTC), found)
+
+    def take(self, keeper: int, run: str) -> int:
+        """Take the lock at the keeper, and for a run the next number there.
+
+        Raises:
+            LockHeld: somebody else works on a recovery.
+        """
+        if self._lock is None:
+            self._hold(keeper)
+        self.keeper, self.run = keeper, run
+        with mapped_errors(f"site {keeper}"):
+            self._number = _next_number(self._connection(), run)
+        return self._number
+
+    def check_hold(self) -> None:
+        """Raise unless the lock is ours and no later run has begun.
+
+        Raises:
+            ConnectionLost: the lock was lost with its connection.
+            RunSuperseded: a later run has begun.
+        """
+        with mapped_errors(f"site {self.keeper}"):
+            self.check_number(self._connection())
+
+    def check_number(self, connection: Connection) -> None:
+        """Raise if a later run has begun; keeps others from beginning one until the transaction ends."""
+        row = _number(connection)
+        if row is not None and row > self._number:
+            raise errors.RunSuperseded(
+                "another run of a recovery has begun", detail="nothing was changed by this step",
+                hint="Look with: twinmart runs list.",
+            )  # fmt: skip
+
+    def release(self) -> None:
+        """Let the lock go."""
+        held, self._held = self._held, None
+        if held is not None:
+            with suppress(StopIteration, errors.MartError, psycopg.Error):
+                next(held)
+        self._lock = None
+
+    @contextmanager
+    def session(self, site: int) -> Iterator[Connection]:
+        """Give a connection that may write where fences stand, each statement for itself."""
+        with reach(self.ends[site], "recover") as connection:
+            yield connection
+
+    @contextmanager
+    def change(self, site: int) -> Iterator[Connection]:
+        """Give a transaction at a site, of a run that may still change things."""
+        self.point()
+        self.check_hold()
+        with self.session(site) as connection, connection.transaction():
+            if site == self.keeper:
+                self.check_number(connection)
+            yield connection
+        self.point()
+
+    def forget(self, *marks: str) -> None:
+        """Take marks of the run away."""
+        with self.change(self.keeper) as connection:
+            connection.execute(
+                "DELETE FROM ops.recovery_mark WHERE run = %s AND mark = ANY (%s)", (self.run, list(marks))
+            )
+
+    def mark(self, *marks: str) -> None:
+        """Leave marks of the run at the site that keeps its journal."""
+        with self.change(self.keeper) as connection:
+            self.mark_in(connection, *marks)
+
+    def mark_in(self, connection: Connection, *marks: str) -> None:
+        """Leave marks in a transaction at the keeper."""
+        for mark in marks:
+            connection.execute(
+                "INSERT INTO ops.recovery_mark (run, mark) VALUES (%s, %s) ON CONFLICT DO NOTHING", (self.run, mark)
+            )
+
+    def mirror(self, record: Record) -> None:
+        """Copy a record of the journal into the keeper's database, if it can take it."""
+        if self._lock is None or not _has_tables(self._lock):
+            return
+        with mapped_errors(f"site {self.keeper}"):
+            self._lock.execute(
+                "INSERT INTO ops.recovery_record VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (record.run, record.seq, record.at, record.kind, record.step, Jsonb(dict(record.data)), record.hash),
+            )
+
+    def _facts(self, site: int) -> SiteFacts:
+        end = self.ends.get(site)
+        if end is None:
+            return SiteFacts(site, answers=False, why_not="it is not in the folder of sites")
+        try:
+            with reach(end, "recover", statement_timeout_s=30) as connection:
+                return site_facts(connection, site, self.run)
+        except (errors.SiteUnreachable, errors.LoginRefused, errors.TookTooLong) as error:
+            return silent(site, error)
+
+    def _hold(self, keeper: int) -> None:
+        """Open a connection that holds the lock as long as it lives."""
+
+        def hold() -> Iterator[None]:
+            with reach(self.ends[keeper], "recover") as connection, advisory_lock(connection, LOCK):
+                self._lock = connection
+                yield
+
+        held = hold()
+        next(held)
+        self._held = held
+
+    def _connection(self) -> Connection:
+        if self._lock is None or self._lock.closed:
+            raise errors.ConnectionLost("the lock of recoveries was lost", hint="Run the same command again.")
+        return self._lock
+
+
+def _has_tables(connection: Connection) -> bool:
+    return connection.execute("SELECT to_regclass('ops.recovery_fence') IS NOT NULL").fetchone() == (True,)
+
+
+def _next_number(connection: Connection, run: str) -> int:
+    """Return the next number of runs; a mart that is behind has none, and the lock alone must do."""
+    if not _has_tables(connection):
+        return 0
+    row = connection.execute(
+        "UPDATE ops.recovery_fence SET number = number + 1, run = %s, changed_at = now() RETURNING number", (run,)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _number(connection: Connection) -> int | None:
+    if not _has_tables(connection):
+        return None
+    row = connection.execute("SELECT number FROM ops.recovery_fence FOR SHARE").fetchone()
+    return int(row[0]) if row else None

@@ -1,0 +1,11 @@
+-- How far the lost site's collectors had delivered each source.
+-- grain   source
+-- reads   cfg.collector, ctl.extract_watermark
+-- writes  ctl.loss
+-- rule    a collector that had delivered nothing leaves the time empty
+INSERT INTO ctl.loss (loss_key, run, lost_site, source_key, class, to_at)
+SELECT mart.fact_key(0, concat_ws('|', 'LOSS', %(run)s::text, source_key, 'delivered')), %(run)s, %(lost)s, source_key, 'delivered', last_event_at
+FROM cfg.collector
+LEFT JOIN ctl.extract_watermark USING (collector_key)
+WHERE collector.site = %(lost)s AND collector.enabled
+ON CONFLICT DO NOTHING

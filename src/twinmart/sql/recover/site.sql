@@ -1,0 +1,47 @@
+-- What a site says of its role and its configuration, in one row.
+-- grain   one row
+-- reads   cfg.topology, cfg.object, cfg.option, ops.replica, ops.recovery_fence, ctl.audit_log, gidb.touched_call, gidb.touched_resource
+-- writes  nothing
+-- rule    of the access points to a mart the enabled one is in use; run-scheduler is off and run-aggregates on where nothing is said
+WITH mart_option AS (
+    SELECT name, lower(value) AS value
+    FROM cfg.option
+    WHERE object_key = mart.dimension_key('APPLICATION|mart') AND section = 'schedule'
+)
+SELECT
+    topology.epoch,
+    topology.active_site,
+    fence.promised_epoch,
+    fence.fenced_for,
+    (SELECT of_site FROM ops.replica),
+    (
+        SELECT (host.properties ->> 'site')::integer
+        FROM cfg.object AS mart
+        JOIN cfg.object AS host ON host.kind = 'host' AND host.name = mart.properties ->> 'host'
+        WHERE mart.kind = 'application' AND mart.name = 'mart'
+          AND (mart.properties #>> '{start_up_arguments,configuration_database}')::integer = (host.properties ->> 'site')::integer
+    ),
+    (
+        SELECT (properties ->> 'site')::integer
+        FROM cfg.object
+        WHERE kind = 'access_point' AND enabled AND properties ->> 'role' = 'INFO_MART'
+        LIMIT 1
+    ),
+    coalesce((
+        SELECT (host.properties ->> 'site')::integer
+        FROM cfg.object AS reports
+        JOIN cfg.object AS host ON host.kind = 'host' AND host.name = reports.properties ->> 'host'
+        WHERE reports.kind = 'application' AND reports.name = 'reports'
+    ), 0),
+    coalesce((SELECT value = 'true' FROM mart_option WHERE name = 'run-scheduler'), false),
+    coalesce((SELECT value = 'true' FROM mart_option WHERE name = 'run-aggregates'), true),
+    (SELECT count(*) FROM gidb.touched_call) + (SELECT count(*) FROM gidb.touched_resource),
+    (SELECT max(created_at) FROM ctl.audit_log),
+    EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND granted AND objsubid = 1
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND (classid::bigint << 32) | objid::bigint = %(etl_lock)s
+    )
+FROM cfg.topology AS topology
+CROSS JOIN ops.recovery_fence AS fence

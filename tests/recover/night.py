@@ -11,6 +11,10 @@ def ask(world: SimWorld, command: str, at: int, active: int | None = None) -> Wi
     """Return the wish of a command that is given at a site."""
     world.keeper = at
     facts = world.facts((1, 2))
+    for site in world.sites.values():
+        run = site.journal.open_run()
+        if run is not None and run.wish.command == command and facts[run.wish.keeper].answers:
+            return run.wish
     target, other = choose(command, facts, active=active)
     survivor = facts.active.site if command == "return" and facts.active is not None else 0
     named: Command = command  # type: ignore[assignment]
@@ -25,8 +29,9 @@ def carry_out(world: SimWorld, wish: Wish, crash_in: int | None = None) -> Run |
     if journal.open_run() is None and is_fulfilled(facts, wish):
         return None
     world.crash_in = crash_in
+    others = [one.journal for one in world.sites.values() if one.journal is not journal and one.up and not world.cut]
     try:
-        executor = Executor(world, journal, point=world.point, in_thread=False)
+        executor = Executor(world, journal, point=world.point, in_thread=False, others=others)
         run = executor.start(plan_now(world, wish, journal))
         for _ in executor.walk(run):
             pass

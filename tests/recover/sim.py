@@ -354,12 +354,12 @@ class SimWorld:
 
     # configuration
 
-    def raise_epoch(self, at: int, *, expected: int, active: int) -> int:
+    def raise_epoch(self, at: int, *, expected: int, active: int, above: int) -> int:
         here = self._at(at)
         self.point()
         if here.own.epoch != expected:
             raise errors.PlanStale("the epoch moved")
-        epoch = max(expected, here.promised) + 1
+        epoch = max(expected, here.promised, above) + 1
         here.write("epoch", epoch)
         here.write("active_site", active)
         self.point()

@@ -27,8 +27,8 @@ class SiteConfiguration:
     def __init__(self, world: SiteWorld) -> None:
         self._world = world
 
-    def raise_epoch(self, at: int, *, expected: int, active: int) -> int:
-        """Make a site active, above every epoch that this one has promised.
+    def raise_epoch(self, at: int, *, expected: int, active: int, above: int) -> int:
+        """Make a site active, above every epoch that this one has promised and that any site was known to have.
 
         Raises:
             TopologyChanged: the epoch is not the expected one.
@@ -36,9 +36,10 @@ class SiteConfiguration:
         with self._world.change(at) as connection:
             promised = connection.execute("SELECT promised_epoch FROM ops.recovery_fence").fetchone()
             epoch = raise_epoch(connection, expected_epoch=expected, active_site=active)
-            if promised is not None and epoch <= promised[0]:
+            known = max(above, promised[0] if promised is not None else 0)
+            if epoch <= known:
                 # In the same transaction, so that nobody ever sees the one that was promised to another site.
-                epoch = promised[0] + 1
+                epoch = known + 1
                 connection.execute("UPDATE cfg.topology SET epoch = %s", (epoch,))
             return epoch
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 Command = Literal["failover", "switchover", "return", "drill"]
 COMMANDS: tuple[Command, ...] = ("failover", "switchover", "return", "drill")
 
-Copy = Literal["online", "dump", "physical"]
+Copy = Literal["online", "dump"]
 
 # A step is dangerous when it interrupts loads or reports, or when there is no way back from it.
 Danger = Literal["none", "disruptive", "irreversible"]
@@ -215,8 +215,8 @@ class Links(Protocol):
 class Configuration(Protocol):
     """Topology and configuration objects as one site's mart has them; each act may be repeated."""
 
-    def raise_epoch(self, at: int, *, expected: int, active: int) -> int:
-        """Make a site active, if the epoch is still the expected one; return the new epoch."""
+    def raise_epoch(self, at: int, *, expected: int, active: int, above: int) -> int:
+        """Make a site active, if the epoch is still the expected one; return the new one, above all known."""
         ...
 
     def promise(self, at: int, *, epoch: int, active: int) -> None:

@@ -117,7 +117,7 @@ def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     target, other = facts[wish.target], facts[wish.other]
     is_active = target.is_active and target.mart_site == wish.target
     if wish.command == "failover":
-        return is_active and target.link is None and target.epoch > 1
+        return is_active and target.mart_point == wish.target
     if wish.command == "drill":
         return False
     linked = other.link is not None and other.link.from_site == wish.target and other.link.is_on

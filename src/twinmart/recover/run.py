@@ -7,7 +7,7 @@ step that has no way back, a failure takes back what was done; after it there is
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -42,6 +42,8 @@ class Executor:
     wants_pause: Callable[[], bool] = lambda: False
     in_thread: bool = True
     who: str = ""
+    # Journals of the other sites that can be read: a run that is open there is one as well.
+    others: Sequence[Journal] = ()
 
     def start(self, plan: Plan) -> Run:
         """Take the lock and begin a run of the plan, or take up the open one of the same wish.
@@ -64,8 +66,12 @@ class Executor:
         wish = plan.wish
         run = self.journal.open_run()
         if run is not None and not _same(run.wish, wish):
-            self._supersede(run, wish)
+            self._supersede(run, wish, self.journal)
             run = None
+        for journal in self.others:
+            elsewhere = journal.open_run()
+            if elsewhere is not None:
+                self._supersede(elsewhere, wish, journal)
         if run is None:
             facts = self.world.facts({wish.target, wish.other})
             stale = replan(facts, wish, plan.matter) or refusal(facts, wish)
@@ -123,10 +129,10 @@ class Executor:
         yield from self._undo(run, steps)
         self.journal.write(run.id, "ended", state="undone")
 
-    def _supersede(self, run: Run, wish: Wish) -> None:
+    def _supersede(self, run: Run, wish: Wish, journal: Journal) -> None:
         """Close an open run of another command, if that gives way to this one."""
         if wish.command == "failover" and run.wish.command in _GIVES_WAY:
-            self.journal.write(run.id, "ended", state="superseded", by=wish.command)
+            journal.write(run.id, "ended", state="superseded", by=wish.command)
             self.point()
             return
         raise errors.RunOpen(

@@ -80,7 +80,8 @@ class Recovery:
     def executor(self, journal: Journal, wants_pause: Callable[[], bool]) -> Executor:
         """Return what carries out a plan."""
         who = f"{getpass.getuser()}@{socket.gethostname()}"
-        return Executor(self.world, journal, point=self._point, wants_pause=wants_pause, who=who)
+        others = [one for one in self.journals() if one.path != journal.path]
+        return Executor(self.world, journal, point=self._point, wants_pause=wants_pause, who=who, others=others)
 
     def report(self, run: Run, journal: Journal) -> Report:
         """Return the report of a run."""

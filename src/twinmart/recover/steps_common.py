@@ -45,7 +45,8 @@ def _is_active(facts: Facts, wish: Wish) -> bool:
 def raise_epoch(act: Act) -> str:
     """Raise the epoch at the target, above all that it has seen or promised."""
     seen = act.facts[act.target]
-    epoch = act.world.configuration.raise_epoch(act.target, expected=seen.epoch, active=act.target)
+    above = act.wish.since_epoch
+    epoch = act.world.configuration.raise_epoch(act.target, expected=seen.epoch, active=act.target, above=above)
     return f"epoch {epoch}; it was {seen.epoch}"
 
 

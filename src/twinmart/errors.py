@@ -337,6 +337,8 @@ class ForeignLink(Refused):
 class ConfigurationGuard(Refused):
     """A change of the configuration that must not be made now, such as a second enabled access point of a mart."""
 
+    code = "TM345"
+
 
 class NotAStandby(Refused):
     """The site is not a standby, and what was asked for is done to standbys only."""

@@ -214,10 +214,6 @@ def _collector_status(look: _Look) -> Iterator[Finding]:
                 yield Finding("warning", where, message)
             if error := told["source"]["error"]:
                 yield Finding("wrong", where, error["message"], error["hint"])
-            ahead_s = (told["source"]["ahead_ms"] or 0) / 1000
-            if abs(ahead_s) > CLOCKS_APART_S:
-                mend = "Let both machines follow a time server."
-                yield Finding("warning", where, f"its source's clock is {ahead_s:+.1f} s from ours", mend)
 
 
 EXAMINATIONS: Sequence[Callable[[_Look], Iterator[Finding]]] = (

@@ -4,11 +4,14 @@ The same steps serve an embedded server and one of the user's own; with the latt
 owner logs in, so only what lies inside the database is made.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.sql import Composed
 
 from twinmart import errors
 from twinmart.db.connect import Connection, lock_key, place, session
@@ -26,14 +29,21 @@ REPLICATOR = "twinmart_replication"
 # What reports and other tools may read. Raw events, configuration and the site's own records are not among it.
 READER_SCHEMAS = ("mart", "agg", "gim", "ctl")
 
-# What a role of one tenant may read.
-TENANT_SCHEMAS = ("mart", "agg", "gim")
-
 # Members that mean unknown and no value, below zero, are everybody's. The functions are asked once a statement.
 _OWN_TENANTS = sql.SQL(
     "tenant_key < 0 OR 0 = ANY ((SELECT ctl.readable_tenants(current_user::text))::int[])"
     " OR tenant_key = ANY ((SELECT ctl.readable_tenants(current_user::text))::int[])"
 )
+
+# What such a role is given, and loses in the end.
+_RIGHTS: tuple[LiteralString, ...] = (
+    "USAGE ON SCHEMA mart, agg, gim, cfg, ctl",
+    "SELECT ON ALL TABLES IN SCHEMA mart, agg, gim",
+    "SELECT (source_key, name, site) ON cfg.source",
+    "CONNECT ON DATABASE {database}",
+)
+
+_ROLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 PARTITIONS_BEHIND = timedelta(days=1)
 PARTITIONS_AHEAD = timedelta(days=30)
@@ -89,6 +99,9 @@ def prepare_mart(
         applied = migrate(connection)
         made = make_partitions_ahead(connection, now, ahead)
         allow_reader(connection)
+        for role in tenant_readers(connection):
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+                allow_tenant_reader(connection, role, None)
     return applied, made
 
 
@@ -139,13 +152,32 @@ def allow_reader(connection: Connection) -> None:
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, reader))
 
 
-def allow_tenant_reader(connection: Connection, role: str, tenant: str) -> None:
+def create_reader(admin_dsn: str, role: str, password: str) -> None:
+    """Make a role for reading with this password, or give it this one; as a superuser.
+
+    Raises:
+        UsageError: the name cannot be one, or the role has rights of its own.
+    """
+    if not _ROLE.fullmatch(role):
+        raise errors.UsageError(
+            f'"{role}" cannot be the name of a reader',
+            hint="A name has lower-case letters, digits and underscores, 63 at most, and begins with a letter.",
+        )
+    with session(admin_dsn, application_name="twinmart reader", autocommit=True) as connection:
+        _refuse_rights(connection, role)
+        _create_role(connection, role)
+        _set_password(connection, role, password)
+
+
+def allow_tenant_reader(connection: Connection, role: str, tenant: str | None) -> None:
     """Let a role read one tenant's facts, aggregates and dimensions, and no other tenant's; it may be let read several.
 
-    Control tables are of all tenants together, so such a role reads none of them.
+    Control tables are of all tenants together, so such a role reads none of them. Without a tenant it gets the
+    privileges alone, as at a replica, to which the row that names the tenant comes by itself.
 
     Raises:
         MissingRole: there is no such role; making it, with a password, is the administrator's.
+        UsageError: the role has rights of its own, which no rule about rows holds up.
         UnknownObject: there is no such tenant.
     """
     with connection.transaction():
@@ -154,19 +186,69 @@ def allow_tenant_reader(connection: Connection, role: str, tenant: str) -> None:
                 f'the server has no role "{role}"',
                 hint=f"Let its administrator run: CREATE ROLE {role} LOGIN. Then run the same command again.",
             )
-        row = connection.execute("SELECT tenant_key FROM mart.tenant WHERE tenant_name = %s", (tenant,)).fetchone()
-        if row is None:
-            raise errors.UnknownObject(f'there is no tenant "{tenant}"', hint="See: twinmart config list tenant.")
+        _refuse_rights(connection, role)
         _fence_tenants(connection)
-        reader, database = sql.Identifier(role), sql.Identifier(connection.info.dbname)
-        for schema in TENANT_SCHEMAS:
-            place = sql.Identifier(schema)
-            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, reader))
-            connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(place, reader))
-        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA cfg, ctl TO {}").format(reader))
-        connection.execute(sql.SQL("GRANT SELECT (source_key, name, site) ON cfg.source TO {}").format(reader))
-        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, reader))
-        connection.execute("INSERT INTO ctl.tenant_reader VALUES (%s, %s) ON CONFLICT DO NOTHING", (role, row[0]))
+        for statement in _RIGHTS:
+            connection.execute(_said(connection, "GRANT", statement, "TO", role))
+        if tenant is None:
+            return
+        connection.execute(
+            "INSERT INTO ctl.tenant_reader VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            (role, tenant_key(connection, tenant)),
+        )
+
+
+def tenant_key(connection: Connection, tenant: str) -> int:
+    """Return the key of a tenant.
+
+    Raises:
+        UnknownObject: there is no such tenant.
+    """
+    row = connection.execute("SELECT tenant_key FROM mart.tenant WHERE tenant_name = %s", (tenant,)).fetchone()
+    if row is None:
+        raise errors.UnknownObject(f'there is no tenant "{tenant}"', hint="See: twinmart config list tenant.")
+    return int(row[0])
+
+
+def forbid_tenant_reader(connection: Connection, role: str) -> None:
+    """Take back all that ``allow_tenant_reader`` gave a role; the rows that name its tenants are not touched."""
+    with connection.transaction():
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+            for statement in _RIGHTS:
+                connection.execute(_said(connection, "REVOKE", statement, "FROM", role))
+
+
+def drop_reader(admin_dsn: str, role: str) -> None:
+    """End the sessions of a role that has no rights left, and the role; as a superuser."""
+    with session(admin_dsn, application_name="twinmart reader", autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+
+
+def tenant_readers(connection: Connection) -> dict[str, list[str]]:
+    """Return the roles that may read single tenants, with the names of these."""
+    rows = connection.execute(
+        "SELECT role_name, array_agg(tenant_name ORDER BY tenant_name)"
+        " FROM ctl.tenant_reader JOIN mart.tenant USING (tenant_key)"
+        " WHERE role_name <> %s AND tenant_key > 0 GROUP BY role_name ORDER BY role_name",
+        (READER,),
+    )
+    return dict(rows.fetchall())
+
+
+def _said(connection: Connection, verb: LiteralString, right: LiteralString, end: LiteralString, role: str) -> Composed:
+    names = {"database": sql.Identifier(connection.info.dbname), "role": sql.Identifier(role)}
+    return sql.SQL(f"{verb} {right} {end} {{role}}").format(**names)
+
+
+def _refuse_rights(connection: Connection, role: str) -> None:
+    row = connection.execute(sql_text("db/role_rights"), {"role": role}).fetchone()
+    if row is not None and row[0]:
+        raise errors.UsageError(
+            f'role "{role}" may do more than read',
+            detail="a superuser, a member of another role, an owner of tables or a role of the program's own",
+            hint="Nothing was changed. Choose a role of its own for the reader.",
+        )
 
 
 def _fence_tenants(connection: Connection) -> None:

@@ -227,6 +227,11 @@ class Server:
         self.account.write(self.passfile, "\n".join([*lines, _passfile_line(role, password)]))
         return password
 
+    def forget_password(self, role: str) -> None:
+        """Take the role's password out of the passfile."""
+        lines = self.passfile.read_text(encoding="utf-8").splitlines()
+        self.account.write(self.passfile, "".join(f"{line}\n" for line in lines if line.split(":")[-2:-1] != [role]))
+
     def _initdb(self, data: Path, password_file: Path) -> list[str | Path]:
         command: list[str | Path] = [self.programs / "initdb", f"--pgdata={data}", f"--username={SUPERUSER}"]
         command += [f"--pwfile={password_file}", "--auth-local=trust", "--auth-host=scram-sha-256"]

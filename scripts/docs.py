@@ -25,6 +25,8 @@ from twinmart.jobs.server import EVENTS as SERVER_EVENTS
 from twinmart.model.events import Kind
 from twinmart.report.catalogue import REPORTS
 from twinmart.report.measures import MEASURES, SERVICE_LEVELS
+from twinmart.recover.original import RECOVERY, RETURN
+from twinmart.recover.steps import PROCEDURES
 from twinmart.settings import Settings
 from twinmart.watch.metrics import METRICS
 
@@ -298,6 +300,32 @@ def reports_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def recovery_page() -> str:
+    """Return the page of all procedures: our steps, with the original's beside them."""
+    lines = [
+        "# Recovery\n",
+        MADE_BY,
+        "What `twinmart failover`, `switchover` and `return` do, from the tables that they are carried out by. Each step",
+        "asks whether its goal holds before and after it acts, so the same command goes on with a run that was broken off.",
+        "A step marked *no way back* is the point of no return: what fails before it is taken back.\n",
+    ]
+    for name, steps in PROCEDURES.items():
+        original = RETURN if name.startswith("return") else RECOVERY if name == "failover" else {}
+        numbered = original if name != "switchover" else {}
+        lines += [
+            f"## {name[0].upper()}{name[1:]}\n",
+            "| | step | why | the original's step |",
+            "| --- | --- | --- | --- |",
+        ]
+        for number, step in enumerate(steps, 1):
+            told = {one.split(".")[0]: numbered.get(one.split(".")[0], "") for one in step.original} if numbered else {}
+            beside = "; ".join(f"{one}: {text}" for one, text in told.items())
+            mark = " *no way back*" if step.danger == "irreversible" else ""
+            lines.append(f"| {number} | `{step.name}`{mark} | {step.why} | {beside} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def pages() -> dict[str, str]:
     """Return every generated page by its file name; makes a mart for the time this takes."""
     with scratch_folder() as folder, running_server(folder / "1") as server:
@@ -315,6 +343,7 @@ def pages() -> dict[str, str]:
         "options.md": options_page(),
         "jobs.md": jobs_page(),
         "metrics.md": metrics_page(),
+        "../recovery.md": recovery_page(),
         "schema.md": schema,
         "aggregates.md": aggregates,
     }

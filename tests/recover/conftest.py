@@ -1,0 +1,151 @@
+"""A disaster on real servers: site 1 loaded half of a story and is lost; site 2 has its copy and the twin's events."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.etl.story import SESSION, Switch
+from tests.paths.fingerprint import Fingerprint
+from tests.support import Mart, MartServer
+from twinmart import errors
+from twinmart.collect.idb import Idb
+from twinmart.collect.records import Record, Tag
+from twinmart.collect.rows import copy_lines
+from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.db.connect import Connection
+from twinmart.etl.cycle import run_once
+from twinmart.jobs.server import MartServer as JobServer
+from twinmart.recover.journal import Journal, Run
+from twinmart.recover.model import Event, Wish
+from twinmart.recover.run import Executor, plan_now
+from twinmart.recover.world import SiteWorld
+from twinmart.replicate import link
+from twinmart.replicate.ends import End, embedded_end
+from twinmart.replicate.heartbeat import beat, wait_for
+
+FAILOVER = Wish("failover", 2, 1)
+NOWHERE = "host=127.0.0.1 port=1 dbname=twinmart user=twinmart connect_timeout=1"
+
+
+@dataclass
+class Disaster:
+    """Two sites, of which the first can be lost: nobody is answered there any more."""
+
+    first: Mart
+    second: Mart
+    ends: dict[int, End]
+    journal: Journal = field(default_factory=lambda: Journal(None))
+    servers: list[tuple[Thread, Signal]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def mart(self) -> Connection:
+        return self.second.connect(autocommit=True)
+
+    def world(self, *, lost: bool = True, point: Callable[[], None] = lambda: None) -> SiteWorld:
+        ends = {1: replace(self.ends[1], dsn=NOWHERE, admin_dsn=None), 2: self.ends[2]} if lost else self.ends
+        return SiteWorld(ends, point=point, lost={1} if lost else (), serve=self.serve)
+
+    def serve(self, site: int) -> None:
+        stop = Signal()
+        server = JobServer(site, {site: self.ends[site].dsn})
+        thread = Thread(target=server.run, args=(stop,), daemon=True)
+        thread.start()
+        self.servers.append((thread, stop))
+
+    def carry_out(
+        self, wish: Wish = FAILOVER, *, lost: bool = True, point: Callable[[], None] = lambda: None
+    ) -> Run:  # fmt: skip
+        world = self.world(lost=lost, point=point)
+        self.journal.mirror = world.mirror
+        executor = Executor(world, self.journal, point=point, in_thread=False, who="test")
+        try:
+            run = executor.start(plan_now(world, wish, self.journal))
+            self.events = [event for event in executor.walk(run) if event.state != "running"]
+        finally:
+            world.release()
+        return self.journal.run(run.id)
+
+    def state(self) -> tuple[Any, ...]:
+        """Return everything that must be the same however often the command was broken off."""
+        mart = self.mart
+        told = mart.execute(
+            "SELECT active_site, epoch, (SELECT jsonb_agg(jsonb_build_array(kind, name, enabled, properties)"
+            " ORDER BY kind, name) FROM cfg.object), (SELECT jsonb_agg(jsonb_build_array(section, name, value) ORDER BY 1) FROM cfg.option),"
+            " (SELECT jsonb_agg(jsonb_build_array(source_key, class, from_at, to_at, events, calls)"
+            " ORDER BY class, from_at) FROM ctl.loss), (SELECT count(*) FROM ops.replica), (SELECT count(*) FROM pg_subscription WHERE subdbid ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())) FROM cfg.topology"
+        ).fetchall()
+        return (*told, Fingerprint.of(mart).rows)
+
+    def close(self) -> None:
+        for _, stop in self.servers:
+            stop.set()
+        for thread, _ in self.servers:
+            thread.join(30)
+        for end in self.ends.values():
+            with suppress(errors.MartError):
+                link.tear_down(None, end)
+
+
+def tell_story(switch: Switch) -> None:
+    """Two calls that an agent answers, the second of them not loaded when the site is lost."""
+    switch.member(1, "PJSIP/11")
+    for start, caller in ((10, "c1"), (40, "c3")):
+        dialled = f"c{int(caller[1:]) + 1}"
+        switch.call(start, caller, "PJSIP/55")
+        switch.dial(start + 2, caller, dialled, "PJSIP/11")
+        switch.up(start + 5, dialled, caller)
+        switch.bridge(start + 5, dialled, linked=caller)
+        switch.bridge(start + 5, caller)
+        switch.end(start + 15, dialled, caller)
+        switch.end(start + 15, caller)
+
+
+@contextmanager
+def disaster(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
+    first, second = server.new_mart(), other_server.new_mart()
+    ends = {
+        number: embedded_end(number, mart.server, mart.dsn, database=mart.name)
+        for number, mart in ((1, first), (2, second))
+    }
+    made = Disaster(first, second, ends)
+    try:
+        switch = Switch(first)
+        ensure_collector(switch.mart, ensure_source(switch.mart, "pbx"), site=2)
+        tell_story(switch)
+        said = list(switch.said)
+        switch.hear(said[:7])
+        link.set_up(ends[1], ends[2])
+        twin = second.connect(autocommit=True)
+        twin.execute("SET default_transaction_read_only = off")
+        Idb.open(twin, "idb_pbx_b").write([Record(Tag.EVENTS, copy_lines(said, SESSION, datetime.now(UTC)))])
+        # What site 1 recorded last, and nobody else but the twin has.
+        Idb.open(switch.mart, "idb_pbx_a").write([Record(Tag.EVENTS, copy_lines(said[7:], SESSION, datetime.now(UTC)))])
+        with first.connect(autocommit=True) as active, second.connect(autocommit=True) as standby:
+            wait_for(standby, 1, beat(active, 1), timeout_s=30)
+        yield made
+    finally:
+        made.close()
+        server.drop(first)
+        other_server.drop(second)
+
+
+def undisturbed(made: Disaster) -> Fingerprint:
+    """Return what site 1 would hold had it not been lost."""
+    run_once(1, {1: made.first.dsn})
+    return Fingerprint.of(made.first.connect(autocommit=True))
+
+
+@pytest.fixture(scope="module")
+def after(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
+    """The world after a failover."""
+    with disaster(server, other_server) as made:
+        made.carry_out()
+        yield made

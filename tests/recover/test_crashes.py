@@ -1,0 +1,64 @@
+"""Killed anywhere, the same command again ends where an undisturbed one does; on real servers."""
+
+import itertools
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from tests.recover.conftest import Disaster, disaster
+from tests.support import MartServer
+
+
+class Killed(BaseException):
+    """The tool died here."""
+
+
+def dying_at(wanted: int) -> Callable[[], None]:
+    passed = itertools.count(1)
+
+    def point() -> None:
+        if next(passed) == wanted:
+            raise Killed
+
+    return point
+
+
+def counted(server: MartServer, other_server: MartServer) -> tuple[int, object]:
+    """Return the number of places where an undisturbed failover could die, and how it ends."""
+    passed = itertools.count()
+
+    def point() -> None:
+        next(passed)
+
+    with disaster(server, other_server) as made:
+        made.carry_out(point=point)
+        return next(passed), made.state()
+
+
+def killed_at(made: Disaster, *points: int) -> None:
+    for wanted in points:
+        try:
+            made.carry_out(point=dying_at(wanted))
+        except Killed:
+            continue
+        return
+    made.carry_out()
+
+
+def test_a_failover_killed_anywhere_is_gone_on_with(server: MartServer, other_server: MartServer) -> None:
+    points, wanted = counted(server, other_server)
+    assert points > 80
+    random = Random(5)
+    with disaster(server, other_server) as made:
+        killed_at(made, random.randrange(1, points), random.randrange(1, points // 2))
+        assert made.state() == wanted
+
+
+@pytest.mark.soak
+def test_a_failover_killed_at_every_place(server: MartServer, other_server: MartServer) -> None:
+    points, wanted = counted(server, other_server)
+    for number in range(1, points + 1):
+        with disaster(server, other_server) as made:
+            killed_at(made, number)
+            assert made.state() == wanted, f"killed at {number} of {points}"

@@ -1,0 +1,131 @@
+"""The ten steps of the Disaster Recovery Procedure, each by what it promises, seen afterwards at the surviving site."""
+
+from typing import Any
+
+import pytest
+
+from tests.paths.fingerprint import Fingerprint
+from tests.recover.conftest import FAILOVER, Disaster, disaster, undisturbed
+from tests.support import MartServer
+from twinmart import errors
+from twinmart.aggregate.requests import pending
+from twinmart.config.options import effective
+from twinmart.config.sources import collectors
+from twinmart.etl.cycle import Etl
+from twinmart.recover.loss import manifest
+from twinmart.recover.plan import is_fulfilled
+from twinmart.recover.steps_failover import FAILOVER as STEPS
+
+
+def one(made: Disaster, query: str) -> Any:
+    row = made.mart.execute(query.encode()).fetchone()
+    return row[0] if row else None
+
+
+def test_step_1_replication_is_stopped_and_how_far_it_came_is_known(after: Disaster) -> None:
+    assert one(after, "SELECT count(*) FROM pg_subscription WHERE subname LIKE 'twinmart%' AND subdbid ="
+                      " (SELECT oid FROM pg_database WHERE datname = current_database())") == 0  # fmt: skip
+    reached: Any = after.journal.runs()[0].notes["replication reached"]
+    assert reached["lsn"] == str(one(after, "SELECT end_lsn FROM ops.link WHERE role = 'target'"))
+
+
+def test_step_2_the_one_application_object_names_site_2(after: Disaster) -> None:
+    assert (
+        one(after, "SELECT properties ->> 'host' FROM cfg.object WHERE kind = 'application' AND name = 'mart'")
+        == "site2"
+    )
+    arguments = one(after, "SELECT properties -> 'start_up_arguments' FROM cfg.object WHERE name = 'mart'")
+    assert arguments == {"configuration_database": 2}
+
+
+def test_step_3_nothing_of_site_1_is_extracted_and_its_objects_are_kept(after: Disaster) -> None:
+    assert [found.name for found in collectors(after.mart) if found.extracted] == ["pbx_b"]
+    rows = after.mart.execute(
+        "SELECT kind, name, enabled FROM cfg.object WHERE name IN ('pbx_a', 'mart@1', 'mart@2') ORDER BY kind, name"
+    ).fetchall()
+    assert rows == [
+        ("access_point", "mart@1", False),
+        ("access_point", "mart@2", True),
+        ("access_point", "pbx_a", False),
+        ("collector", "pbx_a", False),
+    ]
+
+
+def test_step_4_the_schedule_was_held_before_anything_was_loaded(after: Disaster) -> None:
+    names = [event.step for event in after.events]
+    assert names.index("hold-schedule") < names.index("load") < names.index("release-schedule")
+
+
+def test_step_5_aggregation_was_held_until_its_requests_were_complete(after: Disaster) -> None:
+    names = [event.step for event in after.events]
+    assert names.index("hold-aggregation") < names.index("request-aggregates") < names.index("release-aggregation")
+    history = after.mart.execute(
+        "SELECT new_value FROM cfg.history WHERE name = 'run-aggregates' ORDER BY revision"
+    ).fetchall()
+    assert history == [("false",), ("true",)]
+
+
+def test_step_6_the_mart_server_works_at_site_2(after: Disaster) -> None:
+    assert one(after, "SELECT state FROM ops.server WHERE kind = 'mart'") in ("running", "paused")
+
+
+def test_step_7_the_mart_is_of_the_programs_version(after: Disaster) -> None:
+    assert {event.step: event.state for event in after.events}["migrate-schema"] == "not needed"
+
+
+def test_step_8_partitions_are_there_and_the_schedule_runs(after: Disaster) -> None:
+    assert one(after, "SELECT to_regclass('mart.interaction_fact_p' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD'))")
+    assert effective(after.mart).flag("schedule", "run-scheduler")
+
+
+def test_step_9_the_configuration_was_read_back(after: Disaster) -> None:
+    checked = {event.step: event for event in after.events}["check-server"]
+    assert checked.state == "done"
+    assert "extracted: pbx_b" in str(checked.note)
+
+
+def test_step_10_what_was_touched_is_aggregated_again(after: Disaster) -> None:
+    assert effective(after.mart).flag("schedule", "run-aggregates")
+    requested = {event.step: event for event in after.events}["request-aggregates"]
+    assert requested.state == "done"
+    assert pending(after.mart) or one(after, "SELECT count(*) FROM ctl.job_run WHERE job = 'aggregate'")
+
+
+def test_every_step_of_the_original_is_one_of_ours() -> None:
+    numbers = {number for step in STEPS for number in step.original}
+    wanted = {str(number) for number in range(1, 11)} | {
+        "2.1",
+        "2.2",
+        "3.1",
+        "3.2",
+        "3.3",
+        "3.4",
+        "8.3",
+        "10.1",
+        "10.2",
+    }
+    assert wanted - numbers == {"3"}
+
+
+def test_with_twins_nothing_is_gone_and_the_facts_are_those_of_an_undisturbed_run(after: Disaster) -> None:
+    kinds = [found.kind for found in manifest(after.mart)]
+    assert kinds == ["delivered", "recovered"]
+    assert undisturbed(after).difference(Fingerprint.of(after.mart)) is None
+
+
+def test_the_same_command_again_finds_nothing_to_do(after: Disaster) -> None:
+    world = after.world()
+    assert is_fulfilled(world.facts({1, 2}), FAILOVER)
+    assert after.journal.open_run() is None
+
+
+def test_a_zombie_of_the_old_epoch_is_refused_by_the_database(after: Disaster) -> None:
+    with pytest.raises(errors.SiteFenced), Etl(1, {1: after.second.dsn}):
+        pass
+
+
+def test_a_site_that_answers_and_is_active_is_not_failed_over(server: MartServer, other_server: MartServer) -> None:
+    with disaster(server, other_server) as made:
+        with pytest.raises(errors.NotReadyForIt, match="answers and is active"):
+            made.carry_out(FAILOVER, lost=False)
+        assert one(made, "SELECT epoch FROM cfg.topology") == 1

@@ -20,12 +20,14 @@ From = Annotated[
     int | None, typer.Option("--from", min=1, help="Site that sends; else the active one, by the newest word.")
 ]
 To = Annotated[int | None, typer.Option("--to", min=1, help="Site that receives; needed with more than two sites.")]
-Copy = Annotated[str, typer.Option("--copy", metavar="online|dump", help="How the standby gets its first rows.")]
+Copy = Annotated[
+    str, typer.Option("--copy", metavar="online|dump|physical", help="How the standby gets its first rows.")
+]
 Discard = Annotated[
     bool, typer.Option("--discard-standby", help="Throw away loads that the standby has and the active site lacks.")
 ]
 
-METHODS: dict[str, Method] = {"online": "online", "dump": "dump"}
+METHODS: dict[str, Method] = {"online": "online", "dump": "dump", "physical": "physical"}
 _VERDICTS = {"streaming": "OK", "catching up": "OK", "paused": "HELD", "not set up": "NONE"}
 
 
@@ -214,7 +216,7 @@ def _method(copy: str) -> Method:
     if copy in METHODS:
         return METHODS[copy]
     raise errors.UsageError(
-        f'"{copy}" is no way to copy a mart', detail="there are: online, dump", hint="Nothing was changed."
+        f'"{copy}" is no way to copy a mart', detail="there are: online, dump, physical", hint="Nothing was changed."
     )
 
 

@@ -17,7 +17,7 @@ from psycopg import sql
 from twinmart import errors
 from twinmart.db.connect import Connection, advisory_lock
 from twinmart.db.sqlfiles import sql_text
-from twinmart.replicate import copy, dump, fence, records, slot, subscription
+from twinmart.replicate import copy, dump, fence, physical, records, slot, subscription
 from twinmart.replicate.ends import End, Identity, ends_of, identity, is_superuser, reach
 from twinmart.replicate.heartbeat import Beat, beat, newest, wait_for
 from twinmart.replicate.schema import PUBLICATION, prepare, publish, require_same_shape
@@ -55,7 +55,11 @@ def set_up(
         NotReady: a server or schema is not fit for it; nothing was changed.
         StepFailed: the copy or the catching up stopped; running it again goes on.
     """
+    if method == "physical":
+        physical.put_back(target)
     prepare(source, target, subscription=standing(source, target), tell=tell)
+    if method == "physical":
+        _seed_by_files(source, target, discard_standby=discard_standby, tell=tell)
     with both(source, target) as (active, standby):
         known = living(active, standby)
         if known is None:
@@ -205,9 +209,12 @@ def clear_role(connection: Connection, role: records.Role) -> list[str]:
     else:
         going = [*records.unfinished(connection, "source"), *leftover_slots(connection)]
         removed += [f"slot {name}" for name in dict.fromkeys(going) if slot.drop(connection, name)]
-        if connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", (PUBLICATION,)).fetchone():
-            connection.execute(sql.SQL("DROP PUBLICATION {}").format(sql.Identifier(PUBLICATION)))
-            removed.append(f"publication {PUBLICATION}")
+        for (publication,) in connection.execute(
+            "SELECT pubname FROM pg_publication WHERE pubname = %s OR starts_with(pubname, %s)",
+            (PUBLICATION, records.PREFIX),
+        ).fetchall():
+            connection.execute(sql.SQL("DROP PUBLICATION {}").format(sql.Identifier(publication)))
+            removed.append(f"publication {publication}")
     records.end_all(connection, role)
     return removed
 
@@ -302,7 +309,8 @@ def _seed(
     # Planted now, while there is time, so that a switch need not wait for a lock.
     fence.plant(active)
     fence.raise_(standby, source.site)
-    copy.empty(standby)
+    if method == "dump":
+        copy.empty(standby)
     with slot.new_slot(source.reach, name) as made:
         for end in (active, standby):
             records.move(end, name, "copying", start_lsn=made.start_lsn)
@@ -313,8 +321,30 @@ def _seed(
     records.move(active, name, "copied")
     records.move(standby, name, "copied")
     if tell:
-        tell(f"copied {copied.tables} tables, {copied.rows:,} rows, {copied.bytes / 2**20:,.1f} MiB")
+        alike = f"; {copied.kept} of them were alike and stayed" if copied.kept else ""
+        tell(f"copied {copied.tables} tables, {copied.rows:,} rows, {copied.bytes / 2**20:,.1f} MiB{alike}")
     return name
+
+
+def _seed_by_files(source: End, target: End, *, discard_standby: bool, tell: Tell | None) -> None:
+    """Exchange the standby's cluster for a copy of the active site's that subscribes to it, unless that was done."""
+    physical.require_files(source, target)
+    with both(source, target) as (active, standby):
+        if living(active, standby) is not None:
+            return
+        require_fit(source, active, target, standby, discard_standby=discard_standby)
+        clear(standby, keep_fences=True)
+        clear(active)
+        name = f"{records.PREFIX}{source.site}_{target.site}_{secrets.token_hex(4)}"
+        records.begin(
+            active, name, "source", (source.site, target.site), identity(active), identity(standby), "physical"
+        )
+        _let_in(source, active, target, standby)
+        publish(active)
+        fence.plant(active)
+    # The standby's server stops on the way, and with it every connection to it.
+    with reach(source, "replication") as active, advisory_lock(active, LOCK):
+        physical.through_base_backup(source, target, name, tell=tell)
 
 
 def _let_in(source: End, active: Connection, target: End, standby: Connection) -> None:

@@ -74,6 +74,24 @@ def create(connection: Connection, name: str, source: End) -> Subscription:
     return made
 
 
+def adopt(connection: Connection, name: str, source: End) -> None:
+    """Give a subscription that ``pg_createsubscriber`` made the shape of ours; where it stands is kept."""
+    subscription = sql.Identifier(name)
+    line = conninfo.make_conninfo(source.line, application_name=name, **_DEAD_LINE)
+    for change in (
+        sql.SQL(
+            "ALTER SUBSCRIPTION {} SET (origin = none, binary = true, streaming = parallel, disable_on_error = true,"
+            " run_as_owner = true, password_required = false)"
+        ).format(subscription),
+        sql.SQL("ALTER SUBSCRIPTION {} CONNECTION {}").format(subscription, sql.Literal(line)),
+        sql.SQL("ALTER SUBSCRIPTION {} SET PUBLICATION {} WITH (copy_data = false)").format(
+            subscription, sql.Identifier(PUBLICATION)
+        ),
+        sql.SQL("ALTER SUBSCRIPTION {} OWNER TO {}").format(subscription, sql.Identifier(REPLICATOR)),
+    ):
+        connection.execute(change)
+
+
 _DEAD_LINE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 5}
 
 

@@ -23,10 +23,10 @@ from twinmart.jobs.catalogue import CATALOGUE
 from twinmart.jobs.look import State
 from twinmart.jobs.server import EVENTS as SERVER_EVENTS
 from twinmart.model.events import Kind
-from twinmart.report.catalogue import REPORTS
-from twinmart.report.measures import MEASURES, SERVICE_LEVELS
 from twinmart.recover.original import RECOVERY, RETURN
 from twinmart.recover.steps import PROCEDURES
+from twinmart.report.catalogue import REPORTS
+from twinmart.report.measures import MEASURES, SERVICE_LEVELS
 from twinmart.settings import Settings
 from twinmart.watch.metrics import METRICS
 
@@ -305,8 +305,8 @@ def recovery_page() -> str:
     lines = [
         "# Recovery\n",
         MADE_BY,
-        "What `twinmart failover`, `switchover` and `return` do, from the tables that they are carried out by. Each step",
-        "asks whether its goal holds before and after it acts, so the same command goes on with a run that was broken off.",
+        "What `twinmart failover`, `switchover` and `return` do, from the tables that they are carried out by. Each",
+        "step asks whether its goal holds before and after it acts, so the same command goes on with one that broke off.",
         "A step marked *no way back* is the point of no return: what fails before it is taken back.\n",
     ]
     for name, steps in PROCEDURES.items():

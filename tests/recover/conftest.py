@@ -30,6 +30,10 @@ from twinmart.replicate.ends import End, embedded_end
 from twinmart.replicate.heartbeat import beat, wait_for
 
 FAILOVER = Wish("failover", 2, 1)
+SUBSCRIPTIONS = """
+    SELECT count(*) FROM pg_subscription
+    WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 NOWHERE = "host=127.0.0.1 port=1 dbname=twinmart user=twinmart connect_timeout=1"
 
 
@@ -75,13 +79,17 @@ class Disaster:
     def state(self) -> tuple[Any, ...]:
         """Return everything that must be the same however often the command was broken off."""
         mart = self.mart
-        told = mart.execute(
-            "SELECT active_site, epoch, (SELECT jsonb_agg(jsonb_build_array(kind, name, enabled, properties)"
-            " ORDER BY kind, name) FROM cfg.object), (SELECT jsonb_agg(jsonb_build_array(section, name, value) ORDER BY 1) FROM cfg.option),"
-            " (SELECT jsonb_agg(jsonb_build_array(source_key, class, from_at, to_at, events, calls)"
-            " ORDER BY class, from_at) FROM ctl.loss), (SELECT count(*) FROM ops.replica), (SELECT count(*) FROM pg_subscription WHERE subdbid ="
-            " (SELECT oid FROM pg_database WHERE datname = current_database())) FROM cfg.topology"
-        ).fetchall()
+        told = [
+            mart.execute(query.encode()).fetchall()
+            for query in (
+                "SELECT active_site, epoch FROM cfg.topology",
+                "SELECT kind, name, enabled, properties FROM cfg.object ORDER BY kind, name",
+                "SELECT object_key, section, name, value FROM cfg.option ORDER BY 1, 2, 3",
+                "SELECT source_key, class, from_at, to_at, events, calls FROM ctl.loss ORDER BY class, from_at",
+                "SELECT count(*) FROM ops.replica",
+                SUBSCRIPTIONS,
+            )
+        ]
         return (*told, Fingerprint.of(mart).rows)
 
     def close(self) -> None:

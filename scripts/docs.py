@@ -306,7 +306,7 @@ def recovery_page() -> str:
         "# Recovery\n",
         MADE_BY,
         "What `twinmart failover`, `switchover` and `return` do, from the tables that they are carried out by. Each",
-        "step asks whether its goal holds before and after it acts, so the same command goes on with one that broke off.",
+        "step asks whether its goal holds before and after it acts; the same command goes on with one that broke off.",
         "A step marked *no way back* is the point of no return: what fails before it is taken back.\n",
     ]
     for name, steps in PROCEDURES.items():

@@ -47,11 +47,12 @@ def _cycles(mart: Connection, etl: Etl, path: Path, name: str) -> list[float]:
     Store(mart, author="bench").disable("source", f"{name}staging")
     live = ensure_collector(mart, ensure_source(mart, name), site=1)
     mart.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(live.idb_schema)))
-    mart.execute(
-        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
-            sql.Identifier(live.idb_schema, "event"), sql.Identifier(staging.idb_schema, "event")
+    for table in ("event", "data_source_session"):
+        mart.execute(
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
+                sql.Identifier(live.idb_schema, table), sql.Identifier(staging.idb_schema, table)
+            )
         )
-    )
     spent = []
     first = mart.execute(
         sql.SQL("SELECT min(at) FROM {}").format(sql.Identifier(staging.idb_schema, "event"))

@@ -17,7 +17,9 @@ def test_a_row_too_few_or_too_many_is_seen_in_every_table(at_once: Callable[[Sam
                 assert str(whole.difference(less)).startswith(f"{table}: 1 rows missing, 0 too many")
                 assert str(less.difference(whole)).startswith(f"{table}: 0 rows missing, 1 too many")
                 seen.add(table)
-    assert seen == TABLES.keys() - {"ctl.transform_discard"}
+    # What only a switch that says anything tells of.
+    invented = {"ctl.transform_discard", "gidb.across_link", "mart.irf_user_data_cust"}
+    assert seen == TABLES.keys() - invented
 
 
 def test_a_value_that_differs_is_shown_with_its_column(at_once: Callable[[Sample], Fingerprint]) -> None:

@@ -522,3 +522,6 @@ END
 $body$;
 COMMENT ON FUNCTION ctl.make_user_data_views() IS 'Makes the views of schema gim for all tables and dimensions of user data that the mapping names';
 SELECT ctl.make_user_data_views();
+
+-- Ends that we set ourselves are few, and every extraction asks for them.
+CREATE INDEX event_artificial_ix ON gidb.event (source_key, channel_id) WHERE kind = 'channel_end' AND detail @> '{"artificial": true}';

@@ -603,6 +603,12 @@ class ImplausibleTime(DataError):
     code = "TM703"
 
 
+class InteractionBroken(DataError):
+    """An interaction breaks a rule, and the option error-policy-irf-exception ends the load for that."""
+
+    code = "TM704"
+
+
 class SpoolDamaged(DataError):
     """A part of a collector's spool is not what was written to it; it was put aside and the rest goes on."""
 

@@ -38,8 +38,8 @@ def live(mart: Mart) -> Switch:
     return switch
 
 
-def heard(switch: Switch, mart: Mart, ago: timedelta) -> list[dict[str, Any]]:
-    """Let the collector have heard its switch so long ago, run a cycle, and return what was logged of delays."""
+def heard_last(switch: Switch, ago: timedelta) -> None:
+    """Let the collector have heard its switch so long ago."""
     at = datetime.now(UTC) - ago
     switch.mart.execute(
         "INSERT INTO idb_pbx_a.data_source_session"
@@ -49,6 +49,11 @@ def heard(switch: Switch, mart: Mart, ago: timedelta) -> list[dict[str, Any]]:
         (SESSION, at - timedelta(days=1), at),
     )
     switch.mart.execute("UPDATE ctl.extract_watermark SET last_event_at = %s", (at,))
+
+
+def heard(switch: Switch, mart: Mart, ago: timedelta) -> list[dict[str, Any]]:
+    """Let the collector have heard its switch so long ago, run a cycle, and return what was logged of delays."""
+    heard_last(switch, ago)
     with structlog.testing.capture_logs() as lines:
         run_once(1, {1: mart.dsn})
     return [dict(line) for line in lines if line.get("event_id") == "55-20110"]

@@ -160,6 +160,9 @@ class Transformer:
         with self.mart.transaction():
             check_epoch(self.mart, self.site, self.epoch)
             reason = f"{error.diag.sqlstate}: {error.diag.message_primary}"
+            if self._policy() == "exception":
+                raise _broken("with the oldest news", reason) from error
+            # Recorded also where the policy is to go on without a word: unlike others it would be nowhere.
             self.mart.execute(sql_text("transform/put_aside"), {"reason": reason})
 
     def _interactions(self, done: Transformed, audit_key: int) -> None:
@@ -191,7 +194,25 @@ class Transformer:
         for name in ("interaction_identity", "open_channel_close", "open_channel", "discard_forget"):
             self._run(f"transform/{name}")
         if done.discarded:
+            self._discard(audit_key)
+
+    def _discard(self, audit_key: int) -> None:
+        """Record the interactions that break a rule, or only leave them out, or end the load, as the option says.
+
+        Raises:
+            InteractionBroken: it ends the load; nothing of this step was changed.
+        """
+        policy = self._policy()
+        if policy == "exception":
+            row = self.mart.execute("SELECT root_id, reason FROM broken ORDER BY first_at, root_id LIMIT 1").fetchone()
+            raise _broken(*(row or ("?", "?")))
+        if policy != "resume":
             self._run("transform/discard", audit_key=audit_key)
+
+    def _policy(self) -> str:
+        query = "SELECT cfg.mart_option('error-policy', 'error-policy-irf-exception', 'log_db_resume')"
+        row = self.mart.execute(query).fetchone()
+        return str(row[0]) if row else "log_db_resume"
 
     def _user_data(self, audit_key: int) -> None:
         """Compute what the interactions carry; a mart that never had a key to collect is spared this."""
@@ -297,6 +318,15 @@ class Transformer:
             "INSERT INTO ctl.transform_history VALUES (%s, %s, clock_timestamp(), %s, %s, %s, %s)",
             (audit_key, started_at, done.interactions, done.resources, done.events, done.rows_changed),
         )
+
+
+def _broken(root: str, reason: str) -> errors.InteractionBroken:
+    return errors.InteractionBroken(
+        f"the call {root} breaks a rule, and the load ends for it",
+        detail=f"{reason}\nnothing of this step was changed",
+        hint="Keep such calls out instead:"
+        " twinmart config unset application mart error-policy/error-policy-irf-exception.",
+    )
 
 
 def check_epoch(mart: Connection, site: int, epoch: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.replicate.conftest import Pair
 from tests.replicate.test_link import cross
-from twinmart.replicate import link, slot, turn, watch
+from twinmart.replicate import link, records, slot, subscription, turn, watch
 from twinmart.replicate.ends import End, reach
 from twinmart.replicate.state import STATES, Facts, Limits, classify
 from twinmart.replicate.watch import Look, look
@@ -207,3 +207,16 @@ def write_log(end: End, mebibytes: int) -> None:
     for _ in range(mebibytes // 4):
         at(end, b"SELECT pg_logical_emit_message(false, 'test', repeat('x', 4194304))")
         at(end, b"SELECT pg_switch_wal()")
+
+
+def test_p1_a_source_that_is_shut_down_in_good_order_stops_apply_and_is_healed(linked: Pair) -> None:
+    """PostgreSQL disables a subscription whose last word does not reach the source any more."""
+    at(linked.target, b"SELECT 1")
+    with reach(linked.target, "test") as standby:
+        known = records.living(standby, "target")
+        assert known is not None
+        subscription.disable(standby, known.name)
+    assert watch.heal(linked.source, linked.target)
+    cross(linked)
+    assert until(linked, "streaming").is_ready
+    assert not watch.heal(linked.source, linked.target)

@@ -73,9 +73,11 @@ def require_steady(source: End, target: End) -> Look:
 
 
 def heal(source: End, target: End) -> bool:
-    """Make partitions that the standby lacks and let apply go on where that stopped it; say whether it was so.
+    """Let apply go on where something stopped it that passes or that we make; say whether it was so.
 
-    A partition made at one site only stops apply, loudly and by design. Nothing else is mended without being asked.
+    A partition made at one site only stops apply, loudly and by design: it is made at the other. A source that is shut
+    down in good order stops it too, since the last word of the standby does not reach it any more. A conflict is mended
+    by nobody who is not asked.
     """
     with reach(source, "replication") as active, reach(target, "replication") as standby:
         known = records.living(standby, "target")
@@ -83,13 +85,20 @@ def heal(source: End, target: End) -> bool:
         if known is None or found is None or found.is_enabled or known.paused_at is not None:
             return False
         breaking = [one for one in drift(active, standby) if one.breaks]
-        if not breaking or any(one.kind != "partition" for one in breaking):
+        if any(one.kind != "partition" for one in breaking) or (not breaking and _has_conflicts(standby, known.name)):
             return False
-        level_partitions(active, standby, datetime.now(UTC))
-        if any(one.breaks for one in drift(active, standby)):
-            return False
+        if breaking:
+            level_partitions(active, standby, datetime.now(UTC))
+            if any(one.breaks for one in drift(active, standby)):
+                return False
         subscription.enable(standby, known.name)
         return True
+
+
+def _has_conflicts(standby: Connection, name: str) -> bool:
+    """Whether rows were in the way of apply; where the server does not tell, they may have been."""
+    row = standby.execute(sql_text("replicate/stopping_conflicts"), {"name": name}).fetchone()
+    return row is None or row[0] is None or row[0] > 0
 
 
 class _Side:

@@ -32,6 +32,7 @@ from twinmart.jobs.runner import run_job
 from twinmart.jobs.server import MartServer
 from twinmart.jobs.standing import is_amiss, job_standings, server_standing
 from twinmart.jobs.stop import BY_REQUEST, Stop
+from twinmart.replicate.ends import ends_of
 
 # How long the server may take to answer a request; it looks twice a second.
 ANSWER_WITHIN_S = 15.0
@@ -65,7 +66,8 @@ def mart_run(ctx: typer.Context, site: Annotated[int, typer.Option(min=1, help="
     home = home_of(ctx)
     number = home.site(site).number
     with stop_signal(Signal()) as stop:
-        MartServer(number, {one.number: one.dsn() for one in home.require_sites()}).run(stop)
+        dsns = {one.number: one.dsn() for one in home.require_sites()}
+        MartServer(number, dsns, ends=ends_of(home)).run(stop)
 
 
 def mart_status(ctx: typer.Context, site: _Site = None, as_json: _Json = False) -> None:

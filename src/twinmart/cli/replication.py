@@ -13,7 +13,7 @@ from twinmart.config.topology import active_site
 from twinmart.replicate import link, turn
 from twinmart.replicate.copy import Method
 from twinmart.replicate.ends import End, ends_of
-from twinmart.replicate.watch import Look, look
+from twinmart.replicate.watch import Look, history, look
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 From = Annotated[
@@ -56,7 +56,7 @@ def show(ctx: typer.Context, from_site: From = None, to_site: To = None, as_json
     verdict = "CHECK" if verdict == "OK" and not found.is_ready and found.state.is_steady else verdict
     answer(f"replication  site {source.site} to site {target.site}    {found.at:%-d %b %Y  %H:%M:%S} UTC")
     answer(f"{verdict:<10}{found.state.name}: {found.state.meaning}\n")
-    answer(table(("what", "now"), _rows(found, facts.beat_at)))
+    answer(table(("what", "now"), [*_rows(found, facts.beat_at), *_history(found, source, target)]))
     notes = [f"  site {site}: {error.message}" for site, error in found.missed.items()]
     notes += [f"  cause: {found.cause}"] if found.cause else []
     notes += [f"  ! {one}" for one in (*found.problems, *(str(one) for one in found.drift[:10]))]
@@ -258,6 +258,17 @@ def _rows(found: Look, beat_at: datetime | None) -> list[tuple[str, str]]:
         why = f": {found.pause_reason}" if found.pause_reason else ""
         rows.append(("paused since", f"{found.paused_at:%-d %b %H:%M:%S} UTC{why}"))
     return rows
+
+
+def _history(found: Look, source: End, target: End) -> list[tuple[str, str]]:
+    """Return what the last day's looks found, as the mart servers keep it; from a site that answers."""
+    end = next((one for one in (target, source) if one.site not in found.missed), None)
+    rows = history(end) if end is not None else []
+    told = []
+    for state, looks, at, lag_ms in rows:
+        lag = "" if lag_ms is None else f", at most {lag_ms:,} ms behind"
+        told.append((f"{state}, 24 h", f"{looks:,} looks until {at:%-d %b %H:%M:%S} UTC{lag}"))
+    return told
 
 
 def _bytes(size: int | None) -> str:

@@ -81,7 +81,7 @@ def session(
         MartError: whatever ``connect`` and ``mapped_errors`` raise.
     """
     with (
-        mapped_errors(place(dsn)),
+        mapped_errors(place(dsn), dsn=dsn),
         connect(
             dsn,
             application_name=application_name,
@@ -108,8 +108,10 @@ def place(dsn: str) -> str:
 
 
 @contextmanager
-def mapped_errors(where: str = "PostgreSQL") -> Iterator[None]:
+def mapped_errors(where: str = "PostgreSQL", *, dsn: str | None = None) -> Iterator[None]:
     """Turn what psycopg raises in the block into errors of ours; ``where`` names the server in their texts.
+
+    With ``dsn`` the mart is asked who is active when it refused a write; a replica's owner lacks the privilege as well.
 
     Set around a unit of work, once, at the edge where its outcome is decided. What is left as it is, such as a syntax
     error or a missing column, is a mistake in our own SQL and must be seen as one.
@@ -123,7 +125,25 @@ def mapped_errors(where: str = "PostgreSQL") -> Iterator[None]:
         mapped = mapped_error(error, where)
         if mapped is None:
             raise
+        if dsn is not None and isinstance(mapped, errors.NotAllowed | errors.ReadOnlySite):
+            mapped = _refused_by_fence(mapped, dsn, where)
         raise mapped from error
+
+
+def _refused_by_fence(error: errors.MartError, dsn: str, where: str) -> errors.MartError:
+    """Return the refusal of a replica, which names the active site; or the error itself where the mart is none."""
+    try:
+        with connect(dsn, application_name="twinmart", connect_timeout_s=2, statement_timeout_s=2) as mart:
+            row = mart.execute(sql_text("db/replica_of")).fetchone()
+    except (errors.MartError, psycopg.Error):
+        return error
+    if row is None:
+        return error
+    return errors.ReadOnlySite(
+        f"{where} takes no writes: its mart is a replica of site {row[0]}, which is active",
+        detail=error.detail,
+        hint=f"It was rolled back. Write at site {row[0]}; look at both with: twinmart replication show.",
+    )
 
 
 def mapped_error(error: psycopg.Error, where: str = "PostgreSQL") -> errors.MartError | None:

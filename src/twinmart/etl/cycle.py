@@ -154,7 +154,7 @@ class Etl:
         cycle = Cycle()
         halt = Halt(stop)
         extract = self._extract_all if EXTRACT in parts else _nothing
-        with mapped_errors(f"the mart of site {self._site}"):
+        with mapped_errors(f"the mart of site {self._site}", dsn=self._dsns[self._site]):
             extracting = self._threads.submit(extract, cycle, halt)
             try:
                 if TRANSFORM in parts:

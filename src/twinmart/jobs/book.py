@@ -47,7 +47,7 @@ class Book:
 
     def begin(self, run: Run) -> None:
         """Write that a run has begun; earlier ones of its job that never ended are lost: the caller has its lock."""
-        with mapped_errors(f"the mart of site {self._site}"):
+        with mapped_errors(f"the mart of site {self._site}", dsn=self._dsn):
             found = self._open()
             if not _is_there(found):
                 return
@@ -87,7 +87,7 @@ class Book:
             self._connection = None
 
     def _write(self, run: Run, status: str, message: str | None, ended_at: datetime | None) -> None:
-        with mapped_errors(f"the mart of site {self._site}"):
+        with mapped_errors(f"the mart of site {self._site}", dsn=self._dsn):
             found = self._open()
             if not _is_there(found):
                 return

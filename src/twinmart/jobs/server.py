@@ -37,11 +37,13 @@ from twinmart.jobs.book import Run, lose, open_writer
 from twinmart.jobs.catalogue import CATALOGUE, Catalogue, Job
 from twinmart.jobs.elsewhere import Elsewhere
 from twinmart.jobs.levels import set_level
+from twinmart.jobs.linkwatch import LinkWatch
 from twinmart.jobs.look import Look, State, look
 from twinmart.jobs.runner import excluded
 from twinmart.jobs.schedule import CYCLE, read_schedule
 from twinmart.jobs.stop import BY_REQUEST, BY_SCHEDULE, BY_SERVER
 from twinmart.jobs.work import Work, ask_to_stop, work_of_cycles, work_of_job
+from twinmart.replicate.ends import End
 from twinmart.report.scheduled import waiting
 
 log = structlog.get_logger(__name__)
@@ -67,7 +69,10 @@ def _utc_now() -> datetime:
 
 
 class MartServer:
-    """The mart server of one site. ``dsns`` are the connection strings of all sites by number."""
+    """The mart server of one site. ``dsns`` are the connection strings of all sites by number.
+
+    ``ends`` are the sites as ends of the link that it watches; without them, what the owners may do there.
+    """
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class MartServer:
         catalogue: Catalogue = CATALOGUE,
         clock: Callable[[], datetime] = _utc_now,
         pace_s: float = PACE_S,
+        ends: Mapping[int, End] | None = None,
     ) -> None:
         self._site = site
         self._dsns = dict(dsns)
@@ -87,6 +93,7 @@ class MartServer:
         self._started_at = _utc_now()
         self._agenda = Agenda(catalogue, clock())
         self._elsewhere = Elsewhere(site, dsns)
+        self._link = LinkWatch(site, ends if ends is not None else {one: End(one, dsn) for one, dsn in dsns.items()})
         self._works: list[Work] = []
         # Jobs that people asked for and that wait for a cycle to end.
         self._waiting: dict[str, Run] = {}
@@ -113,6 +120,7 @@ class MartServer:
         """
         pauses = Pauses(0.2, 5.0)
         self._elsewhere.start()
+        self._link.start()
         try:
             while not stop.is_set():
                 try:
@@ -128,6 +136,7 @@ class MartServer:
                     stop.wait(pause_s)
         finally:
             self._elsewhere.stop()
+            self._link.stop()
             self._stop_all()
 
     @contextmanager

@@ -112,6 +112,12 @@ def standing(connection: Connection) -> Fences:
     return Fences(of_site, is_read_only, tuple(bare), owner_writes, applies_as_owner)
 
 
+def replica_of(connection: Connection) -> int | None:
+    """Return the site that this mart is a replica of, or None."""
+    row = connection.execute(sql_text("db/replica_of")).fetchone()
+    return None if row is None else int(row[0])
+
+
 @contextmanager
 def passed(connection: Connection) -> Iterator[Connection]:
     """Let the statements of the block pass the fences, as apply does: for the first copy, a migration, a repair.

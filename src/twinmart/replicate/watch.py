@@ -41,13 +41,18 @@ class Look:
         return self.state.is_steady and not any(one.breaks for one in self.drift) and not self.problems
 
 
-def look(source: End, target: End, *, wait_s: float = LOOK_S, limits: Limits | None = None) -> Look:
-    """Look at the link and note what was found at each site that answers; one that does not is a state, no error."""
+def look(
+    source: End, target: End, *, wait_s: float = LOOK_S, limits: Limits | None = None, looks_at_shape: bool = True
+) -> Look:
+    """Look at the link and note what was found at each site that answers; one that does not is a state, no error.
+
+    Comparing the shapes of the marts is most of its cost; who looks every few seconds may leave that out now and then.
+    """
     with ExitStack() as stack:
         active, standby = _Side(source), _Side(target)
         for side in (active, standby):
             side.open(stack)
-        found = _look(active, standby, wait_s, limits or Limits())
+        found = _look(active, standby, wait_s, limits or Limits(), looks_at_shape=looks_at_shape)
         for side in (active, standby):
             if side.connection is not None:
                 _note(side.connection, found)
@@ -70,6 +75,12 @@ def require_steady(source: End, target: End) -> Look:
             hint=f"Nothing was changed. {found.state.mend or 'Look with: twinmart replication show.'}",
         )
     return found
+
+
+def history(end: End) -> list[tuple[str, int, datetime, int | None]]:
+    """Return what the looks of the last day found at a site: state, looks, when last, longest lag in milliseconds."""
+    with reach(end, "replication show", statement_timeout_s=15) as mart:
+        return [(state, looks, at, lag) for state, looks, at, lag in mart.execute(sql_text("replicate/history"))]
 
 
 def heal(source: End, target: End) -> bool:
@@ -118,7 +129,7 @@ class _Side:
             self.connection, self.missed = None, error
 
 
-def _look(active: _Side, standby: _Side, wait_s: float, limits: Limits) -> Look:
+def _look(active: _Side, standby: _Side, wait_s: float, limits: Limits, *, looks_at_shape: bool) -> Look:
     missed = {side.end.site: side.missed for side in (active, standby) if side.missed is not None}
     facts = Facts(
         active.end.site,
@@ -142,7 +153,7 @@ def _look(active: _Side, standby: _Side, wait_s: float, limits: Limits) -> Look:
         name=known.name,
         state=state,
         facts=facts,
-        drift=tuple(drift(active.connection, standby.connection)),
+        drift=tuple(drift(active.connection, standby.connection)) if looks_at_shape else (),
         problems=tuple(_problems(active.connection, standby.connection, known, facts)),
         cause=_last_error(standby.end, standby.connection, known.name) if stopped else None,
         pause_reason=known.pause_reason,

@@ -43,6 +43,12 @@ METRICS = (
     Declared("partition_ahead_seconds", "gauge", "how far ahead partitions exist, for the table that has the least"),
     Declared("last_load_timestamp_seconds", "gauge", "when the last load was committed"),
     Declared("discards", "gauge", "interactions that are kept out of the facts because they break a rule"),
+    Declared("replication_state", "gauge", "1 for the state that the link was in at the last look", ("state",)),
+    Declared("replication_looked_timestamp_seconds", "gauge", "when the link was last looked at"),
+    Declared("replication_lag_seconds", "gauge", "age of the newest beat that had crossed the link then"),
+    Declared("replication_lag_bytes", "gauge", "write-ahead log that the standby had not confirmed"),
+    Declared("replication_kept_bytes", "gauge", "write-ahead log that the active site kept for the standby"),
+    Declared("replication_safe_days", "gauge", "days that the standby may stay away before its slot is lost"),
     Declared("source_last_event_timestamp_seconds", "gauge", "time of the latest event in the mart", ("source",)),
     Declared("source_events_24_hours", "gauge", "events that came into the mart in the last 24 hours", ("source",)),
     Declared("source_open_gaps", "gauge", "holes in the data that no twin covers", ("source",)),
@@ -92,7 +98,13 @@ class SiteMetrics(Collector):
             with session(self._dsn(), application_name="twinmart metrics", statement_timeout_s=5) as mart:
                 if schema_state(mart).obstacle() is not None:
                     return [("site_up", (), 0.0), ("schema_version", (), float(schema_state(mart).version))]
-                return [("site_up", (), 1.0), *_of_topology(mart), *_of_loads(mart), *_of_sources(mart)]
+                return [
+                    ("site_up", (), 1.0),
+                    *_of_topology(mart),
+                    *_of_loads(mart),
+                    *_of_link(mart),
+                    *_of_sources(mart),
+                ]
         except MartError:
             return [("site_up", (), 0.0)]
 
@@ -128,6 +140,15 @@ def _of_loads(mart: Connection) -> Iterator[Sample]:
         if loaded_at is not None:
             yield "last_load_timestamp_seconds", (), loaded_at.timestamp()
         yield "discards", (), float(discards)
+
+
+def _of_link(mart: Connection) -> Iterator[Sample]:
+    names = ("looked_timestamp_seconds", "lag_seconds", "lag_bytes", "kept_bytes", "safe_days")
+    for state, *values in mart.execute(sql_text("watch/replication")):
+        yield "replication_state", (state,), 1.0
+        for name, value in zip(names, values, strict=True):
+            if value is not None:
+                yield f"replication_{name}", (), float(value)
 
 
 def _of_sources(mart: Connection) -> Iterator[Sample]:

@@ -103,12 +103,16 @@ class Switch:
 
     def hear(self, events: list[Event] | None = None) -> Cycle:
         """Let the collector write what was said, or the events given, and the mart take and transform it."""
+        self.write(events)
+        return run_once(1, {1: self._dsn})
+
+    def write(self, events: list[Event] | None = None) -> None:
+        """Let the collector write what was said, or the events given, into its database."""
         said = self.said if events is None else events
         record = Record(Tag.EVENTS, copy_lines(said, SESSION, datetime.now(UTC)))
         Idb.open(self.mart, self._collector.idb_schema).write([record])
         if events is None:
             self.said = []
-        return run_once(1, {1: self._dsn})
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return the answer to a query as dictionaries."""

@@ -65,7 +65,7 @@ def recompute(dsn: str, site: int, *, sample: int | None = 2_000, seed: int = 0)
         chosen = range(slices) if sample is None else range(max(1, wanted * slices // max(1, known)))
         for slice_ in chosen:
             words = {"slices": slices, "slice": slice_, "seed": seed, "from_at": from_at}
-            _slice(mart, Transformer(mart, side, site, epoch), words, found)
+            _slice(mart, Transformer(mart, side, site, epoch, in_chunks=False), words, found)
     return found
 
 

@@ -67,7 +67,6 @@ class Transformed:
     events: int = 0
     discarded: int = 0
     rows_changed: int = 0
-    is_all: bool = True
     span: tuple[int, int] | None = None
 
 
@@ -83,6 +82,8 @@ class Transformer:
     site: int
     epoch: int
     most_calls: int = MOST_CALLS
+    # Whether a step takes news of chunk-size at most; a caller that undoes its work takes all in one.
+    in_chunks: bool = True
     partitions: PartitionMemory = field(default_factory=PartitionMemory)
     _models: set[str] = field(default_factory=set)
     _shapes: dict[str, Shape] = field(default_factory=dict)
@@ -136,7 +137,6 @@ class Transformer:
             self._run(name)
         most = min(self.most_calls, self._limit or self.most_calls)
         self._taken = done.calls = self._take_calls(most)
-        done.is_all = done.calls < most
         touched = self.mart.execute("SELECT EXISTS (SELECT FROM gidb.touched_resource)").fetchone()
         if not done.calls and touched == (False,):
             return done
@@ -152,7 +152,8 @@ class Transformer:
         return done
 
     def _take_calls(self, most: int) -> int:
-        row = self.mart.execute(sql_text("transform/take_touched_call"), {"most": most}).fetchone()
+        parameters = {"most": most, "in_chunks": self.in_chunks}
+        row = self.mart.execute(sql_text("transform/take_touched_call"), parameters).fetchone()
         return int(row[0]) if row else 0
 
     def _put_aside(self, error: psycopg.Error) -> None:
@@ -199,15 +200,19 @@ class Transformer:
     def _discard(self, audit_key: int) -> None:
         """Record the interactions that break a rule, or only leave them out, or end the load, as the option says.
 
+        A dangling link has an option of its own, which keeps its call out; that is always recorded.
+
         Raises:
             InteractionBroken: it ends the load; nothing of this step was changed.
         """
         policy = self._policy()
         if policy == "exception":
-            row = self.mart.execute("SELECT root_id, reason FROM broken ORDER BY first_at, root_id LIMIT 1").fetchone()
-            raise _broken(*(row or ("?", "?")))
-        if policy != "resume":
-            self._run("transform/discard", audit_key=audit_key)
+            row = self.mart.execute(
+                "SELECT root_id, reason FROM broken WHERE code <> 'dangling-link' ORDER BY first_at, root_id LIMIT 1"
+            ).fetchone()
+            if row is not None:
+                raise _broken(*row)
+        self._run("transform/discard", audit_key=audit_key, is_recorded=policy != "resume")
 
     def _policy(self) -> str:
         query = "SELECT cfg.mart_option('error-policy', 'error-policy-irf-exception', 'log_db_resume')"

@@ -5,7 +5,7 @@
 -- rule    it is tried again when there is news of it
 WITH oldest AS (
     DELETE FROM gidb.touched_call AS touched
-    USING (SELECT source_key, linked_id FROM gidb.touched_call ORDER BY batch, source_key, linked_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS next
+    USING (SELECT source_key, linked_id FROM gidb.touched_call ORDER BY news_at, source_key, linked_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS next
     WHERE touched.source_key = next.source_key AND touched.linked_id = next.linked_id
     RETURNING touched.source_key, touched.linked_id
 )

@@ -1,15 +1,23 @@
 -- Take calls that have news, oldest news first, as the work of this transformation; answers with how many those were.
 -- grain   call
--- reads   gidb.touched_call, gidb.login_call, gidb.interaction
+-- reads   gidb.touched_call, gidb.login_call, gidb.interaction, cfg.option
 -- writes  gidb.touched_call, working_call (temporary), gidb.interaction, stale_interaction (temporary), ctl.transform_discard
 -- rule    a call in which an agent only waits is no interaction, and stops being one when that turns out; a call of which an
---         extraction is just telling news waits
-WITH taken AS (
+--         extraction is just telling news waits. News of chunk-size seconds is taken at most, so that a backlog of days is worked off
+--         in steps of a like size, each of which is committed
+WITH oldest AS MATERIALIZED (
+    SELECT news_at FROM gidb.touched_call ORDER BY news_at, source_key, linked_id LIMIT 1 FOR UPDATE SKIP LOCKED
+),
+taken AS (
     DELETE FROM gidb.touched_call AS touched
     USING (
         SELECT source_key, linked_id
         FROM gidb.touched_call
-        ORDER BY batch, source_key, linked_id
+        WHERE NOT %(in_chunks)s OR news_at <= (
+            SELECT news_at + make_interval(secs => cfg.mart_option('gim-transformation', 'chunk-size', '7200')::double precision)
+            FROM oldest
+        )
+        ORDER BY news_at, source_key, linked_id
         LIMIT %(most)s
         FOR UPDATE SKIP LOCKED
     ) AS next

@@ -15,6 +15,7 @@ from twinmart.aggregate.sets import SETS
 from twinmart.cli.main import make_app
 from twinmart.collect.asterisk.rules import RULES
 from twinmart.collect.asterisk.translate import Fault
+from twinmart.config.declared import LEFT_OUT
 from twinmart.config.options import DECLARED
 from twinmart.config.values import Type
 from twinmart.db.sqlfiles import sql_file, sql_text
@@ -195,6 +196,10 @@ def options_page() -> str:
                 f"| {told} | {one.type} | {one.range}{unit} | {default} | {one.takes_effect} | {levels} | {one.since} |"
             )
         lines.append("")
+    lines += ["## Left out\n", "Options of the original that mean nothing here.\n"]
+    lines += ["| option | why |", "| --- | --- |"]
+    lines += [f"| `[{section}] {name}` | {why} |" for (section, name), why in sorted(LEFT_OUT.items())]
+    lines.append("")
     lines += ["## Types\n", "| type | how it is written |", "| --- | --- |"]
     lines += [f"| {kind} | {kind.meaning.replace('|', '&#124;')} |" for kind in Type]
     return "\n".join(lines) + "\n"

@@ -1,9 +1,14 @@
-"""Every declared option is read by some code; one that is taken only because the original has it says so."""
+"""Every declared option is read by some code; what the original has and nobody could read is left out, with reason."""
 
 import re
 from pathlib import Path
 
-from twinmart.config.options import DECLARED
+import pytest
+
+from twinmart import errors
+from twinmart.config.declared import LEFT_OUT
+from twinmart.config.options import DECLARED, declaration
+from twinmart.config.rules import checked_option
 
 SOURCE = Path(__file__).parents[2] / "src" / "twinmart"
 
@@ -29,4 +34,12 @@ def test_some_code_reads_each_option() -> None:
         # The levels of aggregation are read by one line, each by its name.
         if one.name not in words and not (one.name.startswith("agg-level-") and "agg-level-" in words)
     }
-    assert unread == {one.name for one in DECLARED if one.sentence.startswith("Without effect: ")}
+    assert sorted(unread) == []
+
+
+def test_what_is_left_out_is_not_declared_and_says_why_to_who_sets_it() -> None:
+    for (section, name), why in LEFT_OUT.items():
+        assert declaration(section, name) is None
+        with pytest.raises(errors.WrongConfiguration, match="there is no option") as refused:
+            checked_option("application", section, name, "1", None)
+        assert why in str(refused.value.detail)

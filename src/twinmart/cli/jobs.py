@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event as Signal
 from typing import Annotated, Any
 from uuid import UUID
@@ -27,12 +28,14 @@ from twinmart.errors import (
 )
 from twinmart.jobs import desk
 from twinmart.jobs.book import Run
-from twinmart.jobs.catalogue import CATALOGUE, Job
+from twinmart.jobs.catalogue import CATALOGUE, Catalogue, Job
 from twinmart.jobs.runner import run_job
 from twinmart.jobs.server import MartServer
 from twinmart.jobs.standing import is_amiss, job_standings, server_standing
 from twinmart.jobs.stop import BY_REQUEST, Stop
 from twinmart.replicate.ends import ends_of
+from twinmart.site.home import Home
+from twinmart.upkeep.export import export
 
 # How long the server may take to answer a request; it looks twice a second.
 ANSWER_WITHIN_S = 15.0
@@ -67,7 +70,7 @@ def mart_run(ctx: typer.Context, site: Annotated[int, typer.Option(min=1, help="
     number = home.site(site).number
     with stop_signal(Signal()) as stop:
         dsns = {one.number: one.dsn() for one in home.require_sites()}
-        MartServer(number, dsns, ends=ends_of(home)).run(stop)
+        MartServer(number, dsns, catalogue=catalogue_in(home), ends=ends_of(home)).run(stop)
 
 
 def mart_status(ctx: typer.Context, site: _Site = None, as_json: _Json = False) -> None:
@@ -85,6 +88,11 @@ def mart_status(ctx: typer.Context, site: _Site = None, as_json: _Json = False) 
         answer(f"next   twinmart mart run --site {at.site}")
 
 
+def catalogue_in(home: Home) -> Catalogue:
+    """Return the jobs as they run in a home: exports go there unless an option names another folder."""
+    return CATALOGUE.with_body("export", partial(export, beside=home.exports))
+
+
 @dataclass(frozen=True, slots=True)
 class _At:
     """Where a command works: a site, and a connection to its mart that may write what is the site's own."""
@@ -92,6 +100,7 @@ class _At:
     site: int
     dsns: Mapping[int, str]
     connection: Connection
+    catalogue: Catalogue
 
 
 @contextmanager
@@ -101,7 +110,7 @@ def _at(ctx: typer.Context, site: int | None) -> Iterator[_At]:
     number = home.site(active_site(dsns) if site is None else site).number
     with session(dsns[number], application_name="twinmart jobs", autocommit=True) as connection:
         connection.execute("SET default_transaction_read_only = off")
-        yield _At(number, dsns, connection)
+        yield _At(number, dsns, connection, catalogue_in(home))
 
 
 def _server_line(found: Mapping[str, Any]) -> str:
@@ -175,7 +184,7 @@ def _run_here(at: _At, job: Job) -> dict[str, Any]:
     _refuse_in_wrong_state(at, job)
     run = Run(job.name, "command")
     with stop_signal(Stop(BY_REQUEST)) as stop:
-        ended = run_job(CATALOGUE, job, run, at.site, at.dsns, stop, tell)
+        ended = run_job(at.catalogue, job, run, at.site, at.dsns, stop, tell)
     if ended.error is not None:
         raise ended.error
     return {

@@ -121,8 +121,9 @@ def export(
     Example: twinmart export --format csv --to /srv/exports
     """
     number, dsns = _site(ctx, site)
-    folder = folder or home_of(ctx).path / "exports"
-    done = export_body(number, dsns, stop=threading.Event(), tell=tell, to=folder, file_format=file_format)
+    done = export_body(
+        number, dsns, stop=threading.Event(), tell=tell, to=folder, file_format=file_format, beside=home_of(ctx).exports
+    )
     if as_json:
         answer_json(**done)
         return

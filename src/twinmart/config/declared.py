@@ -76,13 +76,6 @@ ETL = (
         sentence="How long discards, job runs and audit rows are kept; at least as long as facts.",
     ),
     _days(
-        "days-to-keep-gdpr-history",
-        default="15",
-        least=0,
-        most=30,
-        sentence="Without effect: personal data are not taken out on demand yet.",
-    ),
-    _days(
         "partitioning-ahead-range",
         default="14",
         least=1,
@@ -156,19 +149,10 @@ TRANSFORMATION = (
         "chunk-size",
         Type.INTEGER,
         "7200",
-        "Without effect: a step takes up to 4,000 calls, oldest news first, however long their span.",
+        "Span of news that one committed step of a transformation takes at most.",
         unit="s",
         least=60,
         most=604_800,
-    ),
-    _transformation(
-        "introduced-transfer-threshold",
-        Type.NUMBER,
-        "0",
-        "Without effect: a conference is a conference and a transfer a transfer, as the switch told.",
-        unit="s",
-        least=0,
-        most=3600,
     ),
     _transformation(
         "merge-failed-is-link-timeout",
@@ -199,3 +183,32 @@ ERROR_POLICY = (
 )
 
 MART = SCHEDULE + ETL + TRANSFORMATION + ERROR_POLICY
+
+# Options of the original that mean nothing here, each with the reason, by section and name.
+LEFT_OUT = {
+    (
+        "gim-etl",
+        "days-to-keep-gdpr-history",
+    ): "personal data are not taken out on demand: there is no history of it to keep;"
+    " what is hidden is never collected, see user data",
+    ("gim-etl", "aggregation-engine-class-name"): "aggregation is part of the program",
+    ("gim-etl", "agg-jdbc-url"): "aggregation works in the mart's own database",
+    ("gim-etl", "cp-reuse-count"): "connections live as long as the work that needs them, and are not pooled",
+    ("gim-etl", "partitioning-interval-size-gidb-mm"): "events of all media are in one table",
+    ("gim-etl", "partitioning-interval-size-gidb-ocs"): "events of all media are in one table",
+    ("gim-etl-populate", "populate-irf-asm-engage-duration"): "no outbound campaigns are collected",
+    ("gim-etl-populate", "populate-mm-ixnqueue-facts"): "voice alone is collected, and it has no interaction queues",
+    (
+        "gim-transformation",
+        "introduced-transfer-threshold",
+    ): "a switch tells of a transfer as such, so that none need be guessed from a short conference",
+    ("gim-transformation", "show-non-queue-mediation-mm"): "voice alone is collected",
+    ("gim-transformation", "stop-ixn-queues"): "voice alone is collected, and it has no interaction queues",
+    ("agg", "sub-hour-interval"): "aggregates of 15 minutes and of 30 are there always, as levels subhr and 30min",
+    ("date-time", "date-time-table-name"): "the view of a calendar is named by its section: [date-time-berlin] makes"
+    " gim.date_time_berlin",
+    (
+        "gim-export",
+        "encrypt-certificate",
+    ): "files are readable by their owner alone; a disk or a transport encrypts them",
+}

@@ -9,12 +9,6 @@ _calendar = partial(Declaration, "date-time", takes_effect=Effect.NEXT_RUN)
 
 # Every option here also holds in a section "date-time-NAME", which makes a calendar of its own.
 CALENDAR = (
-    _calendar(
-        "date-time-table-name",
-        Type.TEXT,
-        "DATE_TIME",
-        "Without effect: the view of a calendar bears the name of its section.",
-    ),
     _calendar("date-time-tz", Type.ZONE, "GMT", "Time zone of the calendar; not changed once it is filled."),
     _calendar("date-time-start-year", Type.INTEGER, "2012", "First year of the calendar.", least=1970, most=2200),
     _calendar(
@@ -82,32 +76,31 @@ LOG = (
 _export = partial(Declaration, "gim-export", takes_effect=Effect.NEXT_RUN)
 
 EXPORT = (
-    _export("output-directory", Type.TEXT, None, "Folder of the exports; unset: beside the site.", is_original=False),
-    _export("output-format", Type.CHOICE, "csv", "What is written.", choices=("csv", "parquet"), is_original=False),
     _export(
-        "thread-pool-size",
-        Type.INTEGER,
-        "10",
-        "Without effect: tables are exported one after the other, from one snapshot.",
-        least=1,
-        most=64,
+        "output-directory",
+        Type.TEXT,
+        None,
+        "Folder of the exports; unset: exports, beside the site.",
+        is_original=False,
     ),
+    _export("output-format", Type.CHOICE, "csv", "What is written.", choices=("csv", "parquet"), is_original=False),
+    _export("thread-pool-size", Type.INTEGER, "10", "How many tables are exported at a time.", least=1, most=64),
     _export(
         "retry-delay-seconds",
         Type.INTEGER,
         "30",
-        "Without effect: an export that breaks off leaves nothing and is tried again as a whole.",
+        "Wait before a table that could not be exported is tried again.",
         unit="s",
         least=0,
         most=3600,
     ),
-    _export("output-files-encoding", Type.TEXT, "utf8", "Without effect: text files are UTF-8."),
-    _export("start-date", Type.DATE, None, "Without effect: the first export holds all there is."),
+    _export("output-files-encoding", Type.TEXT, "utf8", "Encoding of text files, by its name in Python."),
+    _export("start-date", Type.DATE, None, "Earliest day that is exported; unset: all."),
     _export(
         "use-export-views",
         Type.BOOLEAN,
         "false",
-        "Without effect: the tables are exported.",
+        "Whether tables are exported as the compatibility views of their names show them.",
     ),
 )
 
@@ -136,13 +129,6 @@ AGGREGATION = (
         Type.TEXT,
         "default=flex(3:1)",
         "Writers for recent and for old intervals, by hours of the day: default=flex(3:1);hour(8-19)=strict(1:0).",
-    ),
-    _aggregation(
-        "sub-hour-interval",
-        Type.CHOICE,
-        "15min",
-        "Without effect: aggregates of 15 and of 30 minutes are both there.",
-        choices=("15min", "30min"),
     ),
 )
 

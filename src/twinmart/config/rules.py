@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from twinmart import errors
 from twinmart.config.declaration import Declaration, Level
+from twinmart.config.declared import LEFT_OUT
 from twinmart.config.kinds import CONNECTED, KINDS, LCA_PORT, LEAST_LCA_PORT, WITH_OPTIONS
 from twinmart.config.options import DECLARED, declaration
 from twinmart.db.connect import Connection
@@ -82,9 +83,10 @@ def checked_option(kind: str, section: str, name: str, text: str, old: str | Non
     known = declaration(section, name)
     if known is None:
         names = [f"[{one.section}] {one.name}" for one in DECLARED]
+        why = LEFT_OUT.get((section, name))
         raise errors.WrongConfiguration(
             f'there is no option "[{section}] {name}"',
-            detail=_UNCHANGED,
+            detail=f"the original has it; here {why}; {_UNCHANGED}" if why else _UNCHANGED,
             hint=_did_you_mean(f"[{section}] {name}", names) or "They are listed in docs/reference/options.md.",
         )
     if kind not in WITH_OPTIONS or (kind in tuple(Level) and Level(kind) not in known.levels):

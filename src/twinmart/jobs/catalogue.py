@@ -5,7 +5,7 @@ data for JSON, and returns soon after ``stop`` is set.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from threading import Event as Signal
 from typing import Any, Protocol, cast
@@ -98,6 +98,10 @@ class Catalogue:
     def excludes(self, one: str, other: str) -> Exclusion | None:
         """Return why two jobs must not run beside one another, or None if they may."""
         return next((each for each in self.exclusions if each.covers(one, other)), None)
+
+    def with_body(self, name: str, body: Body) -> "Catalogue":
+        """Return the same catalogue with another body for one job."""
+        return replace(self, jobs=tuple(replace(job, body=body) if job.name == name else job for job in self.jobs))
 
     def rivals(self, name: str, among: Iterable[str] | None = None) -> list[str]:
         """Return the jobs, of those given or of all, that must not run beside one."""

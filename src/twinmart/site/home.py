@@ -165,6 +165,11 @@ class Home:
         """Return the folder of a site."""
         return self.path / f"site{number}"
 
+    @property
+    def exports(self) -> Path:
+        """Folder of exports unless an option names another; one for all sites, since each goes on with the same loads."""
+        return self.path / "exports"
+
     def spool(self, number: int) -> Path:
         """Return the folder in which a site's collectors keep what they have not handed on."""
         return self.folder(number) / "spool"

@@ -1,4 +1,4 @@
--- The tables of the dimensional model with their keys, and whether they are facts.
+-- The tables of the dimensional model with their keys, whether they are facts, and whether the original has them under this name.
 -- grain   table
 -- reads   pg_class, pg_namespace, pg_attribute, pg_trigger, pg_index
 -- writes  nothing
@@ -17,7 +17,8 @@ SELECT
         JOIN pg_attribute AS attribute ON attribute.attrelid = key.indrelid AND attribute.attnum = ANY (key.indkey)
         WHERE key.indrelid = item.oid AND key.indisprimary
         ORDER BY attribute.attnum
-    ) AS key
+    ) AS key,
+    to_regclass('gim.' || quote_ident(item.relname)) IS NOT NULL AS has_view
 FROM pg_class AS item
 JOIN pg_namespace AS place ON place.oid = item.relnamespace
 WHERE place.nspname = 'mart' AND item.relkind IN ('r', 'p') AND NOT item.relispartition

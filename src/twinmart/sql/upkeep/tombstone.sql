@@ -6,3 +6,4 @@
 SELECT table_name, tenant_key, start_date_time_key, fact_key, fact_part, audit_key, deleted_at
 FROM ctl.deleted_fact
 WHERE audit_key > %(from_key)s AND audit_key <= %(to_key)s
+  AND start_date_time_key >= %(start_key)s

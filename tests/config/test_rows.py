@@ -10,6 +10,7 @@ from tests.jobs.support import eventually, rows, serving
 from tests.support import Mart
 from twinmart.config.options import effective
 from twinmart.config.store import Store
+from twinmart.errors import WrongConfiguration
 from twinmart.model.events import Kind
 
 
@@ -75,7 +76,7 @@ def test_row_29_what_is_disabled_is_as_if_it_were_disconnected(run: Run, mart: M
 def test_row_30_exactly_one_access_point_leads_to_the_mart(run: Run, store: Store) -> None:
     assert run("config", "check").code == 0
     second = run("config", "enable", "access_point", "mart@2")
-    assert (second.code, "TM340" in second.err, "config disable access_point mart@1" in second.err) == (4, True, True)
+    assert (second.code, "TM345" in second.err, "config disable access_point mart@1" in second.err) == (4, True, True)
     assert not store.get("access_point", "mart@2").enabled
     for role in ("ICON_CFG", "ICON_CORE", "ICON_MM", "ICON_OCS"):
         assert run("config", "set", "access_point", f"of-{role}", f"role={role}", "site=1").code == 0
@@ -140,7 +141,7 @@ def test_row_33_a_wrong_value_is_refused_and_the_old_one_stays(
 
 def test_row_33_an_impossible_schedule_is_refused_as_a_whole(run: Run, mart: Mart) -> None:
     clash = run("config", "set", "application", "mart", "schedule/maintain-start-time=12:00")
-    assert (clash.code, "within the ETL window" in clash.err) == (2, True)
+    assert (clash.code, "inside the window of extraction" in clash.err) == (2, True)
     both = ("schedule/maintain-start-time=12:00", "schedule/etl-end-time=11:00")
     assert run("config", "set", "application", "mart", *both).code == 0
     options = effective(mart.connect(autocommit=True))
@@ -199,3 +200,31 @@ def test_row_106_the_more_specific_object_wins_and_the_facts_show_it(run: Run, m
     assert row == [{"ms": 11_000}]
     wrong = run("config", "set", "queue", "sales", "schedule/run-scheduler=true")
     assert (wrong.code, "is not one of a queue" in wrong.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (["schedule/maintain-start-time=07:00"], "maintenance would begin inside the window of extraction"),
+        (["schedule/etl-start-time=00:00", "schedule/etl-end-time=24:00"], "maintenance would begin inside the window"),
+        (["schedule/etl-end-time=06:00"], "the window of extraction is empty"),
+        (["schedule/aggregate-duration=00:00"], "aggregation would end when it begins"),
+    ],
+)
+def test_row_33_options_of_the_schedule_that_contradict_one_another_are_refused_and_the_old_ones_stay(
+    run: Run, store: Store, told: list[str], why: str
+) -> None:
+    assert run("config", "set", "application", "mart", "schedule/etl-frequency=5").code == 0
+    before = store.get("application", "mart").options
+    refused = run("config", "set", "application", "mart", *told)
+    assert refused.code == WrongConfiguration.exit_code
+    for words in (WrongConfiguration.code, why, "nothing was changed", "Mend it: twinmart config set"):
+        assert words in refused.err
+    assert store.get("application", "mart").options == before
+    assert run("config", "check").code == 0
+    # Written past the command, it is still told of.
+    for one in told:
+        section, _, text = one.partition("/")
+        store.set_option("application", "mart", section, *text.split("="))
+    checked = run("config", "check")
+    assert (checked.code, why in checked.out) == (3, True)

@@ -13,10 +13,11 @@ from twinmart.cli.context import answer, answer_json, home_of, table
 from twinmart.cli.writing import stores
 from twinmart.config import check as checking
 from twinmart.config import document, rules
-from twinmart.config.options import DECLARED
+from twinmart.config.options import DECLARED, Options
 from twinmart.config.store import Change, Object, Store, difference
 from twinmart.config.topology import active_site
 from twinmart.db.connect import session
+from twinmart.jobs.look import check_schedule
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="Kind of object, such as application.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the object.")]
@@ -252,7 +253,7 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     Example: twinmart config check
     """
-    found = _read(ctx, checking.faults)
+    found = _read(ctx, _faults)
     if as_json:
         answer_json(ok=not found, faults=[{"about": f.about, "fault": f.message, "mend": f.mend} for f in found])
     elif not found:
@@ -320,9 +321,9 @@ def _write(
     """Change the configuration at every mart that must hold it, see that it still fits, and say what changed."""
     with stores(home_of(ctx), reason=why) as marts:
         for store in marts:
-            before = checking.faults(store)
+            before = _faults(store)
             act(store)
-            checking.refuse_new(before, checking.faults(store))
+            checking.refuse_new(before, _faults(store))
         if dry_run:
             for store in marts:
                 store.connection.rollback()
@@ -343,6 +344,17 @@ def _write(
         answer(f"note   {note}")
     if not first.written:
         answer("nothing changes: it is so already")
+
+
+def _faults(store: Store) -> list[checking.Fault]:
+    """Return the faults of the configuration, among them what the scheduler would refuse."""
+    found = checking.faults(store)
+    mart = store.find("application", "mart")
+    error = check_schedule(Options({("", ""): mart.options})) if mart is not None else None
+    if error is not None:
+        told = f"{error.message}: {error.detail}" if error.detail else error.message
+        found.append(checking.Fault('application "mart"', told, error.hint or "See: twinmart config show."))
+    return found
 
 
 def _data(one: Object) -> dict[str, object]:

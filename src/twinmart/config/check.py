@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from twinmart.config import rules
 from twinmart.config.kinds import KINDS
@@ -143,17 +142,6 @@ def _of_options(options: Options) -> Iterator[Fault]:
             )
 
 
-def _schedule_fits(options: Options) -> bool:
-    """Maintenance blocks ETL, so it must not begin while ETL cycles may."""
-    if not options.flag("schedule", "run-maintain"):
-        return True
-    begin, end = (options.clock("schedule", f"etl-{edge}-time") for edge in ("start", "end"))
-    starts = options.clock("schedule", "maintain-start-time")
-    if begin == end % timedelta(days=1):  # all day: maintenance takes its turn between two cycles
-        return True
-    return not (begin <= starts < end if begin < end else starts >= begin or starts < end)
-
-
 def _not_less(name: str, other: str, section: str = "gim-etl") -> Callable[[Options], bool]:
     return lambda options: options.number(section, name) >= options.number(section, other)
 
@@ -171,10 +159,6 @@ def _bounds(section: str, name: str) -> Callable[[Options], bool]:
 
 
 _RULES: tuple[tuple[str, str, Callable[[Options], bool]], ...] = (
-    (
-        "maintenance would begin within the ETL window",
-        "Move [schedule] maintain-start-time out of etl-start-time to etl-end-time.", _schedule_fits,
-    ),
     (
         "days-to-keep-cfg-facts is less than days-to-keep-gim-facts", "Set both in one command, the first no less.",
         _not_less("days-to-keep-cfg-facts", "days-to-keep-gim-facts"),

@@ -167,7 +167,7 @@ class Home:
 
     @property
     def exports(self) -> Path:
-        """Folder of exports unless an option names another; one for all sites, since each goes on with the same loads."""
+        """Folder of exports unless an option names another; one for all sites, which have the same loads."""
         return self.path / "exports"
 
     def spool(self, number: int) -> Path:

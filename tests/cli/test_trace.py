@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.across.calls import VALUE, begin, go_on, two_switches
 from tests.cli.conftest import Result, Run
 from tests.etl.story import Switch
 from tests.report.calls import broken_call, hang_up, waiting_call, whole_call
@@ -19,7 +20,7 @@ MASKS = (
     (r"\((?:\d+ (?:d|h|min|s) ?)+ago\)", "(SOME TIME ago)"),
     # When the load and the extraction took place; the call itself always does at the same time.
     (r"(?<=transform  )\d+ \w+ \d{4} [\d:.]+ UTC", "WHEN"),
-    (r"(?<=pbx_a  1  )\d+ \w+ \d{4} [\d:.]+ UTC", "WHEN"),
+    (r"(?<=_a  1  )\d+ \w+ \d{4} [\d:.]+ UTC", "WHEN"),
     (r"(?<=  )transform +(?=\d)", "transform  "),
 )
 
@@ -153,3 +154,23 @@ def test_a_mart_that_must_be_migrated_is_refused(twinmart: Run, switch: Switch) 
 )
 def test_a_span_is_told_in_two_units(span: timedelta, text: str) -> None:
     assert _length(span) == text
+
+
+def test_an_interaction_on_two_switches_is_told_with_both_parts_whichever_is_asked_for(
+    twinmart: Run, mart: Mart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWINMART_SITE_1_DSN", mart.dsn)
+    london, bristol = two_switches(mart)
+    begin(london)
+    go_on(bristol)
+    london.hear()
+    bristol.hear()
+    page = masked(twinmart("trace", "interaction", "c1", "--source", "london"))
+    page.is_as_in("trace-across")
+    assert masked(twinmart("trace", "interaction", "c1", "--source", "bristol")) == page
+    for key in set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\n)", page.out)) - {VALUE}:
+        assert masked(twinmart("trace", "interaction", key)) == page
+    found = json.loads(twinmart("trace", "interaction", "c1", "--source", "london", "--json").out)
+    assert (found["source"], found["calls"]) == ("london", ["c1", "bristol:c1"])
+    assert [part["source"] for part in found["parts"]] == ["london", "london", "bristol"]
+    assert {event["source"] for event in found["events"]} == {"london", "bristol"}

@@ -58,6 +58,7 @@ _SAYS: Mapping[str, Sequence[str]] = MappingProxyType(
         Kind.AGENT_LOGOFF: ("{member} logs off", "after {value} s"),
         Kind.CHANNEL_SEEN: ("was seen", "state {value}"),
         Kind.USER_EVENT: ('the dialplan says "{target}"',),
+        Kind.USER_DATA: ("carries {target}", "now {value}"),
     }
 )
 
@@ -126,7 +127,7 @@ class _Names:
 
 def timeline(whole: Trace) -> list[Line]:
     """Return every event of the trace in words."""
-    names = _names(whole.events)
+    names = _names(whole)
     quiet = _unanswered(whole)
     marks = _marks(whole)
     return [
@@ -143,7 +144,7 @@ def timeline(whole: Trace) -> list[Line]:
 
 def channel_names(whole: Trace) -> dict[str, str]:
     """Return the short name of each channel of the trace."""
-    names = _names(whole.events)
+    names = _names(whole)
     return {channel_id: names.of(channel_id) or channel_id for channel_id in whole.channels}
 
 
@@ -157,14 +158,14 @@ def folded(lines: Sequence[Line]) -> Iterator[Line | Fold]:
             yield from same
 
 
-def _names(events: Sequence[Event]) -> _Names:
+def _names(whole: Trace) -> _Names:
     names = _Names()
     seen: Counter[str] = Counter()
     full: dict[str, str] = {}
-    for event in events:
+    for event in whole.events:
         about = event.channel_id if event.kind in _NAMING else None
         if about and event.channel and about not in full:
-            full[about] = event.channel
+            full[about] = event.channel if event.source == whole.source else f"{event.source} {event.channel}"
         if event.bridge_id and event.kind in {Kind.BRIDGE_ENTER, Kind.BRIDGE_LEAVE}:
             names.bridges.setdefault(event.bridge_id, f"bridge {len(names.bridges) + 1}")
     for channel_id, name in full.items():

@@ -6,7 +6,7 @@ page.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,6 +20,7 @@ from twinmart.db.sqlfiles import sql_text
 DISCARDED = 2
 
 Row = TypeVar("Row")
+Named = TypeVar("Named", "Event", "Visit", "Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Found:
 class Event:
     """One event as it is kept, in the order in which it happened."""
 
+    source: str | None
     event_id: UUID
     at: datetime
     kind: str
@@ -59,6 +61,8 @@ class Event:
 class Interaction:
     """The interaction's own fact; where it was discarded, why."""
 
+    source_key: int
+    source: str | None
     interaction_id: UUID
     start_date_time_key: int
     root_id: str
@@ -84,6 +88,7 @@ class Interaction:
 class Visit:
     """A visit of a caller to a queue."""
 
+    source: str | None
     mediation_segment_id: UUID
     channel_id: str
     queue: str | None
@@ -108,6 +113,7 @@ class Visit:
 class Part:
     """The part that a resource took, with how long it dialled, rang, talked, held and worked afterwards."""
 
+    source: str | None
     interaction_resource_id: UUID
     ordinal: int
     channel_id: str
@@ -179,7 +185,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """All of it; lists are empty where there is nothing, or nothing any more."""
+    """All of it; lists are empty where there is nothing, or nothing any more.
+
+    The source is the one at which the interaction began. What another switch calls a call, a channel or a bridge is
+    written ``SOURCE:ID``, since two switches may use one id.
+    """
 
     source: str | None
     calls: list[str]
@@ -215,6 +225,25 @@ def trace(mart: Connection, wanted: str, *, source: str | None = None) -> Trace:
         AmbiguousId: calls of several sources have it, and none of them was named.
     """
     found = _find(mart, wanted, source)
+    whole = _part(mart, found)
+    fact = whole.interaction
+    if fact is not None and (fact.source_key, fact.root_id) != (found.source_key, found.call_id):
+        # Whichever part was asked for, the page is that of the interaction, which has the name of its first part.
+        began = Found(fact.source_key, fact.source, fact.root_id, fact.interaction_id, fact.start_date_time_key)
+        whole = _part(mart, began)
+    if whole.interaction is not None:
+        identity = (whole.interaction.interaction_id, whole.interaction.start_date_time_key)
+        _add_other_parts(mart, whole, whole.interaction)
+        whole.visits.extend(_named(one, whole.source) for one in _rows(mart, Visit, "visit", _of(identity)))
+        whole.parts.extend(_named(one, whole.source) for one in _rows(mart, Part, "part", _of(identity)))
+        whole.states.extend(_rows(mart, State, "state", _of(identity)))
+    whole.loads.extend(_rows(mart, Load, "load", {"audit_keys": sorted(_audit_keys(whole))}))
+    whole.batches.extend(_rows(mart, Batch, "batch", {"batches": sorted({event.batch for event in whole.events})}))
+    return whole
+
+
+def _part(mart: Connection, found: Found) -> Trace:
+    """Return the calls, channels and events of one part, and the fact of the interaction that it belongs to."""
     known = {"source_key": found.source_key, "call_id": found.call_id}
     row = mart.execute(sql_text("trace/call"), known).fetchone()
     assert row is not None  # noqa: S101  the query gives one row, whatever it finds
@@ -222,7 +251,7 @@ def trace(mart: Connection, wanted: str, *, source: str | None = None) -> Trace:
     identity = (found.interaction_id, found.date_time_key)
     if found.interaction_id is None:
         identity = (interaction_id, date_time_key)
-    whole = Trace(
+    part = Trace(
         source=found.source,
         calls=calls or [found.call_id],
         channels=channels or [found.call_id],
@@ -230,16 +259,36 @@ def trace(mart: Connection, wanted: str, *, source: str | None = None) -> Trace:
         pending_batch=pending_batch,
         interaction=next(iter(_rows(mart, Interaction, "interaction", _of(identity))), None),
     )
-    whole.events.extend(
-        _rows(mart, Event, "event", {"source_key": found.source_key, "channels": whole.channels}),
-    )
-    if whole.interaction is not None:
-        whole.visits.extend(_rows(mart, Visit, "visit", _of(identity)))
-        whole.parts.extend(_rows(mart, Part, "part", _of(identity)))
-        whole.states.extend(_rows(mart, State, "state", _of(identity)))
-    whole.loads.extend(_rows(mart, Load, "load", {"audit_keys": sorted(_audit_keys(whole))}))
-    whole.batches.extend(_rows(mart, Batch, "batch", {"batches": sorted({event.batch for event in whole.events})}))
-    return whole
+    of_part: dict[str, object] = {"source_key": found.source_key, "source": found.source, "channels": part.channels}
+    part.events.extend(_rows(mart, Event, "event", of_part))
+    return part
+
+
+def _add_other_parts(mart: Connection, whole: Trace, fact: Interaction) -> None:
+    """Add the calls, channels and events of the other parts of the interaction, in the order of time."""
+    known = {"source_key": fact.source_key, "calls": list(whole.calls)}
+    identity = _of((fact.interaction_id, fact.start_date_time_key))
+    for found in _rows(mart, Found, "other_part", {**known, **identity}):
+        part = _part(mart, found)
+        for mine, other in ((whole.calls, part.calls), (whole.channels, part.channels)):
+            named = [_name(one, found.source, whole.source) for one in other]
+            mine.extend(one for one in named if one not in mine)
+        whole.events.extend(_named(event, whole.source) for event in part.events)
+    whole.events.sort(key=lambda event: (event.at, event.event_id))
+
+
+def _name(name: str, source: str | None, of: str | None) -> str:
+    return name if source == of else f"{source}:{name}"
+
+
+def _named(row: Named, of: str | None) -> Named:
+    """Return a row of another source than that of the whole with the names that its switch gave qualified."""
+    if row.source == of:
+        return row
+    names = ("channel_id", "linked_id", "other_id", "bridge_id")
+    given = {name: value for name in names if (value := getattr(row, name, None)) is not None}
+    qualified: dict[str, Any] = {name: _name(value, row.source, of) for name, value in given.items()}
+    return replace(row, **qualified)
 
 
 def _find(mart: Connection, wanted: str, source: str | None) -> Found:

@@ -2,7 +2,8 @@
 -- grain   call
 -- reads   gidb.interaction, gidb.event, cfg.user_data_wanted
 -- writes  gidb.touched_call, gidb.across_link
--- rule    only interactions of which every event is still kept: others would be lost. Answers with how many calls were marked
+-- rule    only interactions of which every event is still kept: others would be lost. What only keys tell that link no more is forgotten.
+--         Answers with how many calls were marked
 WITH kept AS (
     SELECT source.source_key, mart.date_time_key(first.at) + 900 AS from_key
     FROM cfg.source AS source
@@ -21,6 +22,26 @@ linked AS (
       AND event.at < to_timestamp(%(to_key)s)
       AND length(event.value) >= 8
     ON CONFLICT DO NOTHING
+),
+forgotten AS (
+    DELETE FROM gidb.across_link AS link
+    USING gidb.event AS told
+    WHERE told.kind = 'user_data'
+      AND told.at >= to_timestamp(%(from_key)s)
+      AND told.at < to_timestamp(%(to_key)s)
+      AND link.source_key = told.source_key
+      AND link.channel_id = told.channel_id
+      AND link.value = told.value
+      AND NOT EXISTS (
+          SELECT
+          FROM gidb.event AS event
+          JOIN cfg.user_data_wanted AS wanted
+              ON wanted.source_key = event.source_key AND wanted.key_name = event.target AND wanted.is_link AND NOT wanted.is_masked
+          WHERE event.kind = 'user_data'
+            AND event.source_key = link.source_key
+            AND event.channel_id = link.channel_id
+            AND event.value = link.value
+      )
 ),
 touched AS (
     INSERT INTO gidb.touched_call (source_key, linked_id, batch)

@@ -4,6 +4,7 @@
 -- writes  nothing
 -- rule    an event belongs to the interaction of the channel that it is about
 SELECT
+    %(source)s::text AS source,
     event_id,
     at,
     kind,

@@ -1,9 +1,11 @@
 -- One interaction as it stands in the facts, with its discard if it has one.
 -- grain   interaction; one row or none
--- reads   mart.interaction_fact, mart.interaction_type, mart.tenant, ctl.transform_discard
+-- reads   mart.interaction_fact, mart.interaction_type, mart.tenant, cfg.source, ctl.transform_discard
 -- writes  nothing
 -- rule    a discarded interaction has this row alone
 SELECT
+    fact.source_key,
+    source.name AS source,
     fact.interaction_id,
     fact.start_date_time_key,
     fact.media_server_root_ixn_guid AS root_id,
@@ -24,6 +26,7 @@ SELECT
     discard.audit_key AS discard_audit_key,
     to_jsonb(fact) AS fact
 FROM mart.interaction_fact AS fact
+LEFT JOIN cfg.source AS source ON source.source_key = fact.source_key
 LEFT JOIN mart.interaction_type AS kind USING (interaction_type_key)
 LEFT JOIN ctl.transform_discard AS discard
     ON discard.source_key = fact.source_key AND discard.root_id = fact.media_server_root_ixn_guid AND fact.status = 2

@@ -1,9 +1,10 @@
 -- The parts that resources took in an interaction, in order.
 -- grain   resource's part in an interaction
--- reads   mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor
+-- reads   mart.interaction_resource_fact, cfg.source, mart.resource_, mart.technical_descriptor
 -- writes  nothing
 -- rule    a phase's length is the sum over the families, which never overlap; consultations between agents are counted in them already
 SELECT
+    source.name AS source,
     fact.interaction_resource_id,
     fact.interaction_resource_ordinal AS ordinal,
     fact.channel_id,
@@ -34,6 +35,7 @@ SELECT
     fact.update_audit_key,
     to_jsonb(fact) AS fact
 FROM mart.interaction_resource_fact AS fact
+LEFT JOIN cfg.source AS source ON source.source_key = fact.source_key
 LEFT JOIN mart.resource_ AS resource USING (resource_key)
 LEFT JOIN mart.technical_descriptor AS descriptor USING (technical_descriptor_key)
 WHERE fact.interaction_id = %(interaction_id)s AND fact.start_date_time_key >= %(date_time_key)s

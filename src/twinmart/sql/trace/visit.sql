@@ -1,9 +1,10 @@
 -- The visits of an interaction to queues, in order.
 -- grain   visit of a channel to a queue
--- reads   mart.mediation_segment_fact, mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor
+-- reads   mart.mediation_segment_fact, cfg.source, mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor
 -- writes  nothing
 -- rule    the agent is the one who answered
 SELECT
+    source.name AS source,
     fact.mediation_segment_id,
     fact.channel_id,
     queue.natural_name AS queue,
@@ -23,6 +24,7 @@ SELECT
     fact.update_audit_key,
     to_jsonb(fact) AS fact
 FROM mart.mediation_segment_fact AS fact
+LEFT JOIN cfg.source AS source ON source.source_key = fact.source_key
 LEFT JOIN mart.resource_ AS queue ON queue.resource_key = fact.resource_key
 LEFT JOIN mart.technical_descriptor AS outcome USING (technical_descriptor_key)
 LEFT JOIN mart.interaction_resource_fact AS answer

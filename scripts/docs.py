@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 from psycopg.rows import namedtuple_row
+from scripts.coverage import coverage_page
 from tests.support import Mart, running_server, scratch_folder
 
 from twinmart.aggregate.sets import SETS
@@ -348,6 +349,7 @@ def pages() -> dict[str, str]:
         "options.md": options_page(),
         "jobs.md": jobs_page(),
         "metrics.md": metrics_page(),
+        "coverage.md": coverage_page(MADE_BY),
         "../recovery.md": recovery_page(),
         "schema.md": schema,
         "aggregates.md": aggregates,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from twinmart.errors import ImpossiblePeriod, TooManySteps, UnknownReport, UnknownZone, WrongQuestion
+from twinmart.report.catalogue import REPORTS
 from twinmart.report.period import STEPS, Hours, Spans, period, spans, zone_named
 from twinmart.report.question import Question, settle
 
@@ -122,3 +123,15 @@ def test_an_unknown_name_is_answered_with_those_most_like_it() -> None:
     with pytest.raises(UnknownZone) as zone:
         zone_named("Europe/Lodnon")
     assert "Europe/London" in (zone.value.hint or "")
+
+
+@pytest.mark.parametrize("report", ["queue-summary", "abandoned-calls", "agent-state-details"])
+@pytest.mark.parametrize("by", [None, ()])
+def test_a_period_that_ends_now_is_answered_whatever_the_clock_says(report: str, by: tuple[str, ...] | None) -> None:
+    if by is not None and not REPORTS[report].by:
+        by = None
+    asked = settle(Question(report, from_="2026-11-22T08:07", by=by), NOW.replace(minute=46, second=13))
+    assert asked.period.to_at == NOW.replace(minute=46, second=13)
+    assert asked.spans.starts[0] % 900 == asked.spans.ends[-1] % 900 == 0
+    assert asked.spans.starts[0] <= asked.period.from_at.timestamp()
+    assert asked.spans.ends[-1] >= asked.period.to_at.timestamp()

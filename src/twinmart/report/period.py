@@ -142,7 +142,8 @@ def spans(wanted: Period, step: str | None, hours: Hours) -> Spans:
     found = Spans([], [], [])
     for label, begin, end in _steps(wanted, step):
         for start, stop in [(begin, end)] if hours.is_whole_day else _within_hours(begin, end, wanted.zone, hours):
-            low, high = max(_epoch(start), first), min(_epoch(stop), last)
+            low = first if start <= wanted.from_at else _epoch(start)
+            high = last if stop >= wanted.to_at else _epoch(stop)
             if low >= high:
                 continue
             if low % 900 or high % 900:

@@ -47,8 +47,8 @@ SELECT
     CASE WHEN %(by_source)s THEN member.source END AS source,
     CASE WHEN %(by_media_type)s THEN media.media_name END AS media_type,
     CASE WHEN %(by_interaction_type)s THEN direction.interaction_type END AS interaction_type,
-    CASE WHEN %(by_edges_s)s THEN array_to_string(ARRAY(SELECT edge / 1000.0::float8 FROM unnest(edges.edges_ms) AS edge), '
-        ') END AS edges_s,
+    CASE WHEN %(by_edges_s)s THEN array_to_string(ARRAY(SELECT edge / 1000.0::float8 FROM unnest(edges.edges_ms) AS edge),
+        ', ') END AS edges_s,
     sum(fact.accepted_agent) AS accepted_agent,
     (sum(fact.accepted_agent_time_ms) / 1000.0)::float8 / nullif(sum(fact.accepted_agent), 0) AS avg_accept_time_s,
     sum(fact.accepted_agent_sti_1) AS bucket_1,

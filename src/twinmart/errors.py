@@ -424,6 +424,18 @@ class RunSuperseded(Refused):
     code = "TM394"
 
 
+class LeaseRefused(Refused):
+    """The witness does not give its lease: it knows a higher epoch, another holder, or a block that stands."""
+
+    code = "TM395"
+
+
+class NothingToSalvage(Refused):
+    """The site cannot be salvaged from: it is active, follows another site, or is not the one that was lost."""
+
+    code = "TM396"
+
+
 # --- a step did not reach its goal -----------------------------------------------------------------------------------
 
 
@@ -573,6 +585,13 @@ class SourceSilent(SourceUnreachable):
     """A telephony server is connected and says nothing, not even when asked."""
 
     code = "TM621"
+
+
+class NoWitness(MartError):
+    """The witness in the third place gives no answer."""
+
+    code = "TM640"
+    exit_code = 6
 
 
 # --- data that breaks a rule -----------------------------------------------------------------------------------------

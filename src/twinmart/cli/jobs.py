@@ -14,6 +14,7 @@ from uuid import UUID
 import typer
 
 from twinmart.cli.context import answer, answer_json, home_of, stop_signal, table, tell
+from twinmart.cli.witness import fail_over_by_itself
 from twinmart.config.topology import active_site
 from twinmart.db.connect import Connection, session
 from twinmart.db.migrate import schema_state
@@ -33,6 +34,7 @@ from twinmart.jobs.runner import run_job
 from twinmart.jobs.server import MartServer
 from twinmart.jobs.standing import is_amiss, job_standings, server_standing
 from twinmart.jobs.stop import BY_REQUEST, Stop
+from twinmart.recover.witness.service import watching
 from twinmart.replicate.ends import ends_of
 from twinmart.site.home import Home
 from twinmart.upkeep.export import export
@@ -68,8 +70,8 @@ def mart_run(ctx: typer.Context, site: Annotated[int, typer.Option(min=1, help="
     """
     home = home_of(ctx)
     number = home.site(site).number
-    with stop_signal(Signal()) as stop:
-        dsns = {one.number: one.dsn() for one in home.require_sites()}
+    dsns = {one.number: one.dsn() for one in home.require_sites()}
+    with stop_signal(Signal()) as stop, watching(number, dsns, lambda: fail_over_by_itself(home, number)):
         MartServer(number, dsns, catalogue=catalogue_in(home), ends=ends_of(home)).run(stop)
 
 

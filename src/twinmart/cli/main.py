@@ -36,6 +36,7 @@ from twinmart.cli import (
     upkeep,
     userdata,
     verify,
+    witness,
 )
 from twinmart.cli.logs import start_logging
 from twinmart.errors import MartError, UsageError, without_secrets
@@ -61,6 +62,7 @@ _MODULES = (
     replication,
     verify,
     recover,
+    witness,
     sim,
 )
 

@@ -12,11 +12,12 @@ from twinmart.config.declaration import Declaration, Level
 from twinmart.config.declared import MART
 from twinmart.config.declared_more import MORE
 from twinmart.config.declared_reports import REPORTS
+from twinmart.config.declared_witness import WITNESS
 from twinmart.config.values import Cron, Value
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
 
-DECLARED: tuple[Declaration, ...] = MART + MORE + REPORTS
+DECLARED: tuple[Declaration, ...] = MART + MORE + REPORTS + WITNESS
 
 # Object by kind and name; "" for the application whose options these are.
 Holder = tuple[str, str]

@@ -88,3 +88,12 @@ def is_replica(mart: Connection) -> bool:
     if mart.execute("SELECT to_regclass('ops.replica') IS NULL").fetchone() == (True,):
         return False
     return mart.execute("SELECT EXISTS (SELECT FROM ops.replica)").fetchone() == (True,)
+
+
+def lapsed(mart: Connection) -> str | None:
+    """Return why a witness's leave to load has ended at this site, or None where it has not or none is needed."""
+    row = mart.execute(
+        "SELECT coalesce(reason, 'its leave to load was not renewed since ' || to_char(held_until, 'HH24:MI:SS TZ'))"
+        " FROM ops.lease JOIN cfg.topology USING (epoch) WHERE held_until <= clock_timestamp()"
+    ).fetchone()
+    return None if row is None else str(row[0])

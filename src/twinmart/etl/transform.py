@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from twinmart import errors
+from twinmart.config.topology import lapsed
 from twinmart.db.connect import Connection, lock_key
 from twinmart.db.partitions import PartitionMemory
 from twinmart.db.sqlfiles import sql_text
@@ -347,4 +348,9 @@ def check_epoch(mart: Connection, site: int, epoch: int) -> None:
             f"site {site} must not load",
             detail=f"site {active} is active since epoch {current}; this loader holds epoch {epoch}",
             hint="Nothing was changed. Look with: twinmart status.",
+        )
+    reason = lapsed(mart)
+    if reason is not None:
+        raise errors.SiteFenced(
+            f"site {site} has fenced itself", detail=reason, hint="Nothing was changed. See: twinmart witness status."
         )

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from twinmart.config.options import Options, effective
+from twinmart.config.topology import lapsed
 from twinmart.db.connect import Connection
 from twinmart.db.migrate import Migration, schema_state
 from twinmart.errors import MartError, MartNewer, WrongSchedule
@@ -52,6 +53,8 @@ class Look:
     holds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     requests: Sequence[Request] = ()
     has_desk: bool = False
+    # Why a witness's leave to load has ended; None: it has not.
+    lapsed: str | None = None
 
     def state(self, site: int, epoch_seen: int) -> tuple[State, str | None]:
         """Return the state in which a site's server has to be, and why where that needs a word.
@@ -65,6 +68,8 @@ class Look:
             return State.STANDBY, f"site {self.active_site} is active since epoch {self.epoch}"
         if epoch_seen > self.epoch:
             return State.FENCED, f"epoch {epoch_seen} exists, this mart is of epoch {self.epoch}"
+        if self.lapsed is not None:
+            return State.FENCED, self.lapsed
         if not self.options.flag("schedule", "run-scheduler"):
             return State.PAUSED, "run-scheduler is off"
         return State.RUNNING, None
@@ -86,7 +91,14 @@ def look(connection: Connection, known: Sequence[Migration]) -> Look:
     row = connection.execute("SELECT active_site, epoch FROM cfg.topology").fetchone()
     active, epoch = row or (None, 0)
     return Look(
-        None, active, epoch, effective(connection), held_jobs(connection), open_requests(connection), has_desk=True
+        None,
+        active,
+        epoch,
+        effective(connection),
+        held_jobs(connection),
+        open_requests(connection),
+        has_desk=True,
+        lapsed=lapsed(connection),
     )
 
 

@@ -149,6 +149,7 @@ def _never() -> None:
     raise AssertionError("site 1 is not to fail over")
 
 
+@pytest.mark.slow  # it waits for a grace period
 def test_a_site_that_is_cut_off_fences_itself_before_the_other_takes_over_and_stays_fenced(scene: Scene) -> None:
     cut_at = time.monotonic()
     scene.lines["1-2"].cut()
@@ -174,6 +175,7 @@ def test_a_site_that_is_cut_off_fences_itself_before_the_other_takes_over_and_st
     assert (lease.holder, lease.is_held, lease.block_s > 3000) == (2, True, True)
 
 
+@pytest.mark.soak
 def test_no_failover_while_the_witness_hears_the_active_site_or_is_itself_away(scene: Scene) -> None:
     # The line between the sites only: the witness hears both, nothing happens but a word about it.
     scene.lines["1-2"].cut()
@@ -196,6 +198,7 @@ def test_no_failover_while_the_witness_hears_the_active_site_or_is_itself_away(s
     assert scene.recorder.first(2) == float("inf")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("scene", ["true"], indirect=True)
 def test_observing_only_says_what_would_be_done_and_does_nothing(scene: Scene) -> None:
     scene.lines["1-2"].cut()

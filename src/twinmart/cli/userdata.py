@@ -91,7 +91,11 @@ def add(
     if as_json:
         answer_json(key=key, to=to, rule=str(rule) if to else None, source=source, link=is_link, mask=is_masked)
         return
-    answer(f"{key} is collected from now on" + (f" and goes to {to}, by the rule {rule}" if to else ""))
+    told = [f"{key} is collected from now on"]
+    told += [f"goes to {to}, by the rule {rule}"] if to else []
+    told += ["calls with equal values are one interaction"] if is_link else []
+    told += ["its values are hidden"] if is_masked else []
+    answer("; ".join(told))
 
 
 def remove(ctx: typer.Context, key: _Key, as_json: _Json = False) -> None:
@@ -127,7 +131,9 @@ def redo(
     Example: twinmart userdata redo --from 2026-11-20 --to 2026-11-21
     """
     if end <= start:
-        raise UsageError(f"--to {end} is not after --from {start}", hint="Nothing was changed.")
+        raise UsageError(
+            f"--to {end} is not after --from {start}", hint="Nothing was changed. Give a --to that is later."
+        )
     span = {"from_key": _key(start), "to_key": _key(end)}
     with session(_active_dsn(home_of(ctx)), application_name="twinmart userdata") as mart, mart.transaction():
         row = mart.execute(sql_text("extract/redo_user_data"), span).fetchone()
@@ -135,7 +141,8 @@ def redo(
     if as_json:
         answer_json(calls=count)
         return
-    answer(f"{count} interactions are computed anew by the next load: twinmart etl")
+    calls = "1 interaction is" if count == 1 else f"{count} interactions are"
+    answer(f"{calls} computed anew by the next load: twinmart etl")
 
 
 def _key(moment: datetime) -> int:

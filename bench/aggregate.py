@@ -61,7 +61,7 @@ def _bare_set(dsn: str, number: int, day: datetime) -> None:
     span = {"tenant_key": 1, "from_key": key, "to_key": key + 86_400}
     with connect(dsn, application_name="twinmart bench", autocommit=True) as mart:
         make_thresholds(mart)
-        shape = Shape.read(mart, one)
+        shape = Shape.read(mart)[one.name]
         for level in Level:
             target = sql.Identifier("bare", f"{one.name}_{level}")
             mart.execute(sql.SQL("CREATE TABLE {} AS {}").format(target, shape.compute(level)), span)

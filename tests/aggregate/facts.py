@@ -55,7 +55,7 @@ def rebuild(mart: Mart) -> dict[str, object]:
 
 def stored(connection: Connection, name: str, level: str = "subhr") -> dict[tuple[Any, ...], dict[str, int]]:
     """Return what differs from zero of a set, by key; the edges of buckets are left out of the key."""
-    shape = Shape.read(connection, next(one for one in SETS if one.name == name))
+    shape = Shape.read(connection)[name]
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(sql.SQL("SELECT * FROM agg.{}").format(sql.Identifier(f"{name}_{level}"))).fetchall()
     keys = [key for key in shape.keys if key != "time_range_key"]

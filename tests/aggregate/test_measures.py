@@ -106,22 +106,21 @@ def test_edges_are_added_up_as_the_oracle_says(
     talks: list[tuple[tuple[int, int, datetime], int, int | None, str, str, int]],
     horizon: datetime,
 ) -> None:
-    connection = module_mart.connect(autocommit=True)
-    for name in FACTS:
-        connection.execute(sql.SQL("DELETE FROM mart.{}").format(sql.Identifier(name)))
-    connection.execute(
-        "INSERT INTO ctl.aggregate_horizon VALUES (1, %s, now()) ON CONFLICT (source_key) DO UPDATE"
-        " SET reached_at = excluded.reached_at",
-        (horizon,),
-    )
-    for number, one in enumerate(states):
-        put_state(connection, number, *one)
-    for number, (where, wait, talk, result, kind, descriptor) in enumerate(talks):
-        put_call(connection, number, *where, wait, talk, result, kind, descriptor)
-    rebuild(module_mart)
-    short_talk = 1000
-    assert_true(connection, Limits({21: 20_000, 22: 20_000, -2: 20_000}, 10_000, short_talk, EDGES))
-    connection.close()
+    with module_mart.connect(autocommit=True) as connection:
+        for name in FACTS:
+            connection.execute(sql.SQL("DELETE FROM mart.{}").format(sql.Identifier(name)))
+        connection.execute(
+            "INSERT INTO ctl.aggregate_horizon VALUES (1, %s, now()) ON CONFLICT (source_key) DO UPDATE"
+            " SET reached_at = excluded.reached_at",
+            (horizon,),
+        )
+        for number, one in enumerate(states):
+            put_state(connection, number, *one)
+        for number, (where, wait, talk, result, kind, descriptor) in enumerate(talks):
+            put_call(connection, number, *where, wait, talk, result, kind, descriptor)
+        rebuild(module_mart)
+        short_talk = 1000
+        assert_true(connection, Limits({21: 20_000, 22: 20_000, -2: 20_000}, 10_000, short_talk, EDGES))
 
 
 def put_state(connection: Connection, number: int, agent: int, start: datetime, length: int | None, kind: int) -> None:

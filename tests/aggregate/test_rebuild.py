@@ -20,7 +20,7 @@ from twinmart.aggregate.job import aggregate
 from twinmart.aggregate.requests import parse_raw, pending, request
 from twinmart.aggregate.schedule import OLD, RECENT, Schedule, Writers
 from twinmart.aggregate.sets import SETS
-from twinmart.aggregate.work import Work
+from twinmart.aggregate.work import Unit, Work
 from twinmart.config.sources import ensure_collector, ensure_source
 from twinmart.config.store import Store
 from twinmart.db.connect import Connection
@@ -248,6 +248,32 @@ class TestWriters:
         facts.execute("UPDATE ctl.aggregate_request SET requested_at = now() - interval '61 minutes'")
         rebuild(mart)
         assert len(stored(facts, "i_sess_state", "day")) == 1
+
+
+class TestLittleNews:
+    """A cycle's news is carried up to the month at once, and only for those that it is about."""
+
+    def test_all_levels_are_right_after_one_transaction_and_others_are_not_touched(
+        self, facts: Connection, mart: Mart
+    ) -> None:
+        put_resource(facts, 12, "AGENT")
+        put_call(facts, 1, 21, 12, DAY, 5000, 60_000, "answered", "queue", 1)
+        rebuild(mart)
+        query = "SELECT xmin::text FROM agg.agent_day WHERE resource_key = 12"
+        before = facts.execute(query).fetchone()
+        put_call(facts, 2, 21, 11, DAY + timedelta(minutes=1), 5000, 60_000, "answered", "queue", 1)
+        done = rebuild(mart)
+        sets = facts.execute("SELECT count(*) FROM agg.agent_month").fetchone()
+        assert (done["requests_left"], sets, facts.execute(query).fetchone()) == (0, (2,), before)
+        assert audit(facts, from_at=DAY, to_at=DAY + timedelta(days=1)) == []
+
+    def test_units_that_write_the_same_rows_exclude_each_other(self) -> None:
+        month = KEY // 86400 * 86400 - 19 * 86_400
+        small = Unit(1, "queue", "subhr", KEY, KEY + 900, RECENT, "month")
+        assert small.overlaps(Unit(1, "queue", "subhr", KEY - 5 * 86_400, KEY - 5 * 86_400 + 900, OLD, "month"))
+        assert small.overlaps(Unit(1, "queue", "month", month, month + 30 * 86_400, RECENT))
+        assert not small.overlaps(Unit(1, "queue", "subhr", KEY - 86_400, KEY, OLD, "month"))
+        assert not small.overlaps(Unit(1, "agent", "subhr", KEY, KEY + 900, RECENT, "month"))
 
 
 class TestEnds:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from twinmart.aggregate.requests import names_of
-from twinmart.aggregate.sets import BY_NAME, Level, Shape
+from twinmart.aggregate.sets import Level, Shape
 from twinmart.aggregate.thresholds import make_thresholds
 from twinmart.db.connect import Connection
 
@@ -42,9 +42,10 @@ def audit(
     names = names_of(sets, from_at, to_at)
     make_thresholds(mart)
     tenants = [tenant for (tenant,) in mart.execute("SELECT tenant_key FROM mart.tenant WHERE tenant_key > 0")]
+    shapes = Shape.read(mart)
     found: list[Difference] = []
     for name in names:
-        shape = Shape.read(mart, BY_NAME[name])
+        shape = shapes[name]
         for tenant in tenants:
             for level in Level:
                 for from_key, to_key in _spans(level, from_at, to_at):

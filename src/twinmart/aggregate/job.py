@@ -12,6 +12,7 @@ import psycopg
 
 from twinmart.aggregate.rebuild import Rebuilder
 from twinmart.aggregate.schedule import Schedule
+from twinmart.aggregate.sets import Shape
 from twinmart.aggregate.work import Unit, Work
 from twinmart.config.options import Options, effective
 from twinmart.db.connect import Connection, advisory_lock, connect, mapped_errors, place, session
@@ -112,7 +113,8 @@ def _run_writers(
     tell: Callable[[str], None] | None,
 ) -> None:
     limit_s = options.number("agg", "deadlock-threshold")
-    count = work.schedule.most
+    count = work.writers()
+    shapes = Shape.read(work.mart)
     with ExitStack() as open_, mapped_errors(place(dsn)):
         connections = [
             open_.enter_context(
@@ -127,7 +129,7 @@ def _run_writers(
         ]
         pool = open_.enter_context(ThreadPoolExecutor(count, "aggregate"))
         writers = [
-            pool.submit(_write, number, Rebuilder(connection, site, epoch), work, done, stop)
+            pool.submit(_write, number, Rebuilder(connection, site, epoch, shapes), work, done, stop)
             for number, connection in enumerate(connections)
         ]
         _watch(writers, connections, work, done, stop, tell)

@@ -4,7 +4,7 @@ A file in ``sql/aggregate`` gives rows: what one fact adds to each measure of ea
 of a set, and a lower level into a higher one, is the same for all sets and needs no file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -39,6 +39,8 @@ class AggregateSet:
     rows: str
     is_clipped: bool = False
     part: str | None = None
+    # Joins rows that it grouped first, which have no index: looked up one by one, they cost the square of their number.
+    has_grouped_join: bool = False
 
 
 SETS = (
@@ -48,7 +50,7 @@ SETS = (
     AggregateSet("i_agent", "i_agent", is_clipped=True),
     AggregateSet("i_sess_state", "i_sess_state", is_clipped=True),
     AggregateSet("i_state_rsn", "i_state_rsn", is_clipped=True),
-    AggregateSet("id", "id"),
+    AggregateSet("id", "id", has_grouped_join=True),
     AggregateSet("queue", "queue"),
     AggregateSet("queue_abn", "queue_abn"),
     AggregateSet("queue_acc_agent", "queue_acc_agent"),
@@ -68,15 +70,10 @@ class Shape:
     measures: tuple[str, ...]
 
     @classmethod
-    def read(cls, connection: Connection, one: AggregateSet) -> Self:
-        """Read the columns of a set from the catalog: its primary key, and measures, which are all others."""
-        rows = connection.execute(
-            "SELECT attname, attnum = ANY (indkey) FROM pg_attribute"
-            " JOIN pg_index ON indrelid = attrelid AND indisprimary"
-            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-            (f"agg.{one.name}_subhr",),
-        ).fetchall()
-        return cls(one, tuple(n for n, is_key in rows if is_key), tuple(n for n, is_key in rows if not is_key))
+    def read(cls, connection: Connection) -> dict[str, Self]:
+        """Read the columns of all sets from the catalog: primary keys, and measures, which are all others."""
+        rows = connection.execute(sql_text("aggregate/columns"), {"sets": [one.name for one in SETS]}).fetchall()
+        return {name: cls(BY_NAME[name], tuple(keys), tuple(measures)) for name, keys, measures in rows}
 
     @property
     def computed(self) -> sql.Identifier:
@@ -87,11 +84,22 @@ class Shape:
         """The table of a level."""
         return sql.Identifier("agg", f"{self.of.name}_{level}")
 
-    def make_computed(self) -> sql.Composed:
-        """Make the temporary table, empty, for the life of the connection."""
-        return sql.SQL(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT * FROM {} WITH NO DATA"
-        ).format(self.computed, self.stored(Level.SUBHR))
+    @property
+    def moved(self) -> sql.Identifier:
+        """The temporary table of those whose rows at 15 minutes differed: all keys but tenant and interval."""
+        return sql.Identifier(f"moved_{self.of.name}")
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Keys but tenant and interval."""
+        return tuple(name for name in self.keys if name not in ("tenant_key", "date_time_key"))
+
+    def make(self) -> Iterator[sql.Composed]:
+        """Make the temporary tables, empty, for the life of the connection."""
+        for name, columns in (self.computed, (*self.keys, *self.measures)), (self.moved, self.others):
+            yield sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA").format(
+                name, _listed(columns), self.stored(Level.SUBHR)
+            )
 
     def analyze_computed(self) -> sql.Composed:
         """Give the planner statistics of the temporary table."""
@@ -101,23 +109,40 @@ class Shape:
         """Empty the temporary table for the next level."""
         return sql.SQL("TRUNCATE {}").format(self.computed)
 
-    def compute(self, level: Level) -> sql.Composed:
+    def compute(self, level: Level, *, only_moved: bool = False) -> sql.Composed:
         """SELECT the rows of a level: the lowest from the facts, any other from the level below."""
-        return self._from_facts if level is Level.SUBHR else self._from_lower(level)
+        return self._from_facts if level is Level.SUBHR else self._from_lower(level, self._among(only_moved=only_moved))
 
-    def insert(self, target: sql.Identifier, level: Level) -> sql.Composed:
+    def insert(self, target: sql.Identifier, level: Level, *, only_moved: bool = False) -> sql.Composed:
         """Insert the rows computed into a table."""
         columns = (*self.keys, *self.measures)
-        return sql.SQL("INSERT INTO {} ({}) {}").format(target, _listed(columns), self.compute(level))
+        return sql.SQL("INSERT INTO {} ({}) {}").format(
+            target, _listed(columns), self.compute(level, only_moved=only_moved)
+        )
+
+    def note_moved(self) -> sql.Composed:
+        """Note whose rows computed for 15 minutes differ from those stored."""
+        return sql.SQL(
+            "INSERT INTO {moved} SELECT DISTINCT {others} FROM ((SELECT {columns} FROM {computed} EXCEPT {stored})"
+            " UNION ALL ({stored} EXCEPT SELECT {columns} FROM {computed})) AS differing"
+        ).format(
+            moved=self.moved,
+            others=_listed(self.others),
+            columns=_listed((*self.keys, *self.measures)),
+            computed=self.computed,
+            stored=sql.SQL("SELECT {} FROM {} AS known WHERE {}").format(
+                _listed((*self.keys, *self.measures)), self.stored(Level.SUBHR), _IN_SPAN
+            ),
+        )
 
     def any_stored(self, level: Level) -> sql.Composed:
         """Say whether anything is stored for the span."""
         return sql.SQL("SELECT EXISTS (SELECT FROM {} AS known WHERE {})").format(self.stored(level), _IN_SPAN)
 
-    def delete(self, level: Level) -> sql.Composed:
+    def delete(self, level: Level, *, only_moved: bool = False) -> sql.Composed:
         """Delete what is stored and no longer computed."""
-        return sql.SQL("DELETE FROM {} AS known WHERE {} AND NOT EXISTS (SELECT FROM {} AS found WHERE {})").format(
-            self.stored(level), _IN_SPAN, self.computed, self._same_key
+        return sql.SQL("DELETE FROM {} AS known WHERE {}{} AND NOT EXISTS (SELECT FROM {} AS found WHERE {})").format(
+            self.stored(level), _IN_SPAN, self._among(only_moved=only_moved), self.computed, self._same_key
         )
 
     def merge(self, level: Level) -> sql.Composed:
@@ -175,12 +200,20 @@ class Shape:
             _listed(self.keys, "made"),
         )
 
-    def _from_lower(self, level: Level) -> sql.Composed:
+    def _among(self, *, only_moved: bool) -> sql.Composable:
+        if not only_moved:
+            return sql.SQL("")
+        return sql.SQL(" AND ({}) IN (SELECT {} FROM {})").format(
+            _listed(self.others, "known"), _listed(self.others), self.moved
+        )
+
+    def _from_lower(self, level: Level, among: sql.Composable) -> sql.Composed:
         begin = sql.SQL("agg.level_key({}, known.date_time_key)").format(sql.Literal(str(level)))
-        return sql.SQL("SELECT {} FROM {} AS known WHERE {} GROUP BY {}").format(
+        return sql.SQL("SELECT {} FROM {} AS known WHERE {}{} GROUP BY {}").format(
             self._added("known", begin),
             self.stored(level.below),
             _IN_SPAN,
+            among,
             sql.SQL(", ").join(
                 begin if name == "date_time_key" else sql.Identifier("known", name) for name in self.keys
             ),

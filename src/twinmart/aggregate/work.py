@@ -16,7 +16,13 @@ RECENT_S = 86_400
 # A list of what is pending is used for so long before it is read again, so that today's news does not wait for it.
 FRESH_S = 1.0
 
-_WIDTH_S = {"subhr": 900, "day": 86_400}
+_WIDTH_S = {"subhr": 900, "hour": 3600, "day": 86_400}
+
+# A writer for every so many intervals, up to as many as the schedule has.
+LEAST_INTERVALS = 8
+
+# Below so many seconds a unit is little news: higher levels follow in its transaction, facts are looked up one by one.
+SMALL_S = 8 * 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +35,37 @@ class Unit:
     from_key: int
     to_key: int
     zone: int
+    reach: str = "hour"
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is little news of 15 minutes."""
+        return self.level == "subhr" and self.to_key - self.from_key < SMALL_S
 
     def span(self) -> dict[str, object]:
         """Return the parameters of every statement that works on it."""
         return {"tenant_key": self.tenant_key, "from_key": self.from_key, "to_key": self.to_key}
 
+    def higher_spans(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """Yield the higher levels that are stored with it, from the lowest, with the parameters of their statements.
+
+        15 minutes, all of one day, carry their hours along; little news also day and month, unless these are delayed.
+        """
+        if self.level == "subhr":
+            for level in ("hour", "day", "month") if self.is_small and self.reach == "month" else ("hour",):
+                begin = _begin(level, self.from_key)
+                yield level, {**self.span(), "from_key": begin, "to_key": _end(level, _begin(level, self.to_key - 1))}
+
     def overlaps(self, other: "Unit") -> bool:
-        """Whether both write the same rows; 15 minutes also write the hour."""
-        mine, others = ((u.from_key // 3600 * 3600, -(-u.to_key // 3600) * 3600) for u in (self, other))
-        is_same = (self.tenant_key, self.set_name, self.level) == (other.tenant_key, other.set_name, other.level)
-        return is_same and mine[0] < others[1] and others[0] < mine[1]
+        """Whether both write the same rows at any level."""
+        if (self.tenant_key, self.set_name) != (other.tenant_key, other.set_name):
+            return False
+        mine, others = ({u.level: u.span()} | dict(u.higher_spans()) for u in (self, other))
+        return any(
+            int(str(mine[level]["from_key"])) < int(str(others[level]["to_key"]))
+            and int(str(others[level]["from_key"])) < int(str(mine[level]["to_key"]))
+            for level in mine.keys() & others.keys()
+        )
 
 
 @dataclass
@@ -56,6 +83,15 @@ class Work:
     _read_at: float = float("-inf")
     _changed: Condition = field(default_factory=Condition)
     is_stopped: bool = False
+
+    def writers(self) -> int:
+        """Return how many writers are worth their connections now; a strict schedule gets all that it names."""
+        with self._changed:
+            self._read()
+            intervals = sum((unit.to_key - unit.from_key) // 900 for unit in self._ready)
+        if any(writers.is_strict for writers in self.schedule.by_hour):
+            return self.schedule.most
+        return max(1, min(self.schedule.most, -(-intervals // LEAST_INTERVALS)))
 
     def units(self, writer: int) -> Iterator[Unit]:
         """Yield units for a writer, counted from 0; each counts as being worked on until the next is asked for."""
@@ -105,11 +141,18 @@ class Work:
             sql_text("aggregate/pending"),
             {"recent_key": recent, "day_delay_s": self.delays_s["day"], "month_delay_s": self.delays_s["month"]},
         )
+        reach = "hour" if any(self.delays_s.values()) else "month"
         self._ready = [
-            Unit(tenant_key, name, level, first, _end(level, last), zone)
+            Unit(tenant_key, name, level, first, _end(level, last), zone, reach)
             for tenant_key, name, level, first, last, zone in rows
         ]
         self._read_at = time.monotonic()
+
+
+def _begin(level: str, key: int) -> int:
+    if level == "month":
+        return int(datetime.fromtimestamp(key, UTC).replace(day=1, hour=0, minute=0, second=0).timestamp())
+    return key // _WIDTH_S[level] * _WIDTH_S[level]
 
 
 def _end(level: str, last_key: int) -> int:

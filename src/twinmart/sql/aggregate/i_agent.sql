@@ -5,6 +5,13 @@
 -- rule    clipped at the ends of the interval, so that its parts add up to the millisecond; counted where it begins. What has no end counts
 --         up to the horizon of its source. A state belongs to the customer, a consultation or a call between agents as its attempt does
 -- parameters  tenant_key, from_key, to_key
+WITH attempts AS MATERIALIZED (
+    SELECT min(interaction_resource_sdt_key) AS first_key, max(interaction_resource_sdt_key) AS last_key
+    FROM mart.ixn_resource_state_fact
+    WHERE tenant_key = %(tenant_key)s
+      AND start_date_time_key < %(to_key)s
+      AND coalesce(end_date_time_key, 9223372036854775807) >= %(from_key)s
+)
 SELECT
     piece.tenant_key,
     piece.date_time_key,
@@ -30,45 +37,45 @@ SELECT
 FROM (
     SELECT
         state.*,
-        touched.date_time_key,
-        (touched.date_time_key = state.start_date_time_key)::integer AS begun,
-        greatest(least(state.end_ms, touched.date_time_key * 1000 + 900000) - greatest(state.start_ms, touched.date_time_key * 1000), 0)
-            AS clipped_ms
+        (state.date_time_key = state.start_date_time_key)::integer AS begun,
+        greatest(least(state.end_ms, state.date_time_key * 1000 + 900000) - greatest(state.start_ms, state.date_time_key * 1000), 0)
+            ::integer AS clipped_ms
     FROM (
-        SELECT
-            fact.tenant_key,
-            fact.start_date_time_key,
-            fact.resource_key,
-            fact.media_type_key,
-            fact.interaction_type_key,
-            CASE
-                WHEN fact.interaction_resource_state_key IN (1, 2) THEN 'invite'
-                WHEN fact.interaction_resource_state_key IN (3, 4) THEN 'talk'
-                WHEN fact.interaction_resource_state_key IN (5, 6) THEN 'hold'
-                ELSE 'wrap'
-            END AS phase,
-            CASE
-                WHEN attempt.customer_dial_count + attempt.customer_ring_count + attempt.customer_talk_count > 0 THEN 'customer'
-                WHEN attempt.attempt_kind = 'consult_out' THEN 'initiated'
-                WHEN attempt.attempt_kind IN ('consult', 'consult_queue') THEN 'received'
-                ELSE 'internal'
-            END AS relation,
-            mart.epoch_ms(fact.start_at) AS start_ms,
-            mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
-        FROM mart.ixn_resource_state_fact AS fact
-        JOIN mart.interaction_resource_fact AS attempt
-            ON attempt.tenant_key = fact.tenant_key
-            AND attempt.start_date_time_key = fact.interaction_resource_sdt_key
-            AND attempt.interaction_resource_id = fact.interaction_resource_id
-        JOIN mart.resource_ AS agent ON agent.resource_key = fact.resource_key AND agent.resource_type_code = 'AGENT'
-        LEFT JOIN ctl.aggregate_horizon AS horizon ON horizon.source_key = fact.source_key
-        WHERE fact.tenant_key = %(tenant_key)s
-          AND fact.start_date_time_key < %(to_key)s
-          AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+        SELECT lasting.*, generate_series(greatest(start_date_time_key, %(from_key)s),
+            least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900), 900) AS date_time_key
+        FROM (
+            SELECT
+                fact.tenant_key,
+                fact.start_date_time_key,
+                fact.resource_key,
+                fact.media_type_key,
+                fact.interaction_type_key,
+                CASE
+                    WHEN fact.interaction_resource_state_key IN (1, 2) THEN 'invite'
+                    WHEN fact.interaction_resource_state_key IN (3, 4) THEN 'talk'
+                    WHEN fact.interaction_resource_state_key IN (5, 6) THEN 'hold'
+                    ELSE 'wrap'
+                END AS phase,
+                CASE
+                    WHEN attempt.customer_dial_count + attempt.customer_ring_count + attempt.customer_talk_count > 0 THEN 'customer'
+                    WHEN attempt.attempt_kind = 'consult_out' THEN 'initiated'
+                    WHEN attempt.attempt_kind IN ('consult', 'consult_queue') THEN 'received'
+                    ELSE 'internal'
+                END AS relation,
+                mart.epoch_ms(fact.start_at) AS start_ms,
+                mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
+            FROM mart.ixn_resource_state_fact AS fact
+            JOIN mart.interaction_resource_fact AS attempt
+                ON attempt.tenant_key = fact.tenant_key
+                AND attempt.start_date_time_key = fact.interaction_resource_sdt_key
+                AND attempt.interaction_resource_id = fact.interaction_resource_id
+                AND attempt.start_date_time_key >= (SELECT first_key FROM attempts)
+                AND attempt.start_date_time_key <= (SELECT last_key FROM attempts)
+            JOIN mart.resource_ AS agent ON agent.resource_key = fact.resource_key AND agent.resource_type_code = 'AGENT'
+            LEFT JOIN ctl.aggregate_horizon AS horizon ON horizon.source_key = fact.source_key
+            WHERE fact.tenant_key = %(tenant_key)s
+              AND fact.start_date_time_key < %(to_key)s
+              AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+        ) AS lasting
     ) AS state
-    CROSS JOIN LATERAL generate_series(
-        greatest(state.start_date_time_key, %(from_key)s),
-        least(greatest(state.start_ms, state.end_ms - 1) / 900000 * 900, %(to_key)s - 900),
-        900
-    ) AS touched (date_time_key)
 ) AS piece

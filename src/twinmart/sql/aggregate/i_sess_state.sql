@@ -26,31 +26,30 @@ SELECT
 FROM (
     SELECT
         state.tenant_key,
-        touched.date_time_key,
+        state.date_time_key,
         state.resource_key,
         state.media_type_key,
         0 AS login,
         0 AS logout,
         state.resource_state_key,
-        (touched.date_time_key = state.start_date_time_key)::integer AS begun,
-        greatest(least(state.end_ms, touched.date_time_key * 1000 + 900000) - greatest(state.start_ms, touched.date_time_key * 1000), 0)
-            AS clipped_ms
+        (state.date_time_key = state.start_date_time_key)::integer AS begun,
+        greatest(least(state.end_ms, state.date_time_key * 1000 + 900000) - greatest(state.start_ms, state.date_time_key * 1000), 0)
+            ::integer AS clipped_ms
     FROM (
-        SELECT
-            fact.*,
-            mart.epoch_ms(fact.start_at) AS start_ms,
-            mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
-        FROM mart.sm_res_state_fact AS fact
-        LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
-        WHERE fact.tenant_key = %(tenant_key)s
-          AND fact.start_date_time_key < %(to_key)s
-          AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+        SELECT lasting.*, generate_series(greatest(start_date_time_key, %(from_key)s),
+            least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900), 900) AS date_time_key
+        FROM (
+            SELECT
+                fact.*,
+                mart.epoch_ms(fact.start_at) AS start_ms,
+                mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
+            FROM mart.sm_res_state_fact AS fact
+            LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
+            WHERE fact.tenant_key = %(tenant_key)s
+              AND fact.start_date_time_key < %(to_key)s
+              AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+        ) AS lasting
     ) AS state
-    CROSS JOIN LATERAL generate_series(
-        greatest(state.start_date_time_key, %(from_key)s),
-        least(greatest(state.start_ms, state.end_ms - 1) / 900000 * 900, %(to_key)s - 900),
-        900
-    ) AS touched (date_time_key)
     UNION ALL
     SELECT tenant_key, start_date_time_key, resource_key, media_type_key, 1, 0, -2, 0, 0
     FROM mart.sm_res_session_fact

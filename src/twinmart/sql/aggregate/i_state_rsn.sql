@@ -14,7 +14,7 @@ SELECT
     reason.resource_state_reason_key,
     (touched.date_time_key = reason.start_date_time_key)::integer AS state_rsn,
     greatest(least(reason.end_ms, touched.date_time_key * 1000 + 900000) - greatest(reason.start_ms, touched.date_time_key * 1000), 0)
-        AS state_rsn_time_ms
+        ::integer AS state_rsn_time_ms
 FROM (
     SELECT
         fact.*,

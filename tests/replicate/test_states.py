@@ -57,6 +57,7 @@ def test_every_state_but_streaming_names_its_mend() -> None:
         ({"kept_bytes": 60, "limit_bytes": -1}, "streaming"),
         ({"is_enabled": False, "is_paused": True}, "paused"),
         ({"is_enabled": False}, "conflict"),
+        ({"is_enabled": False, "was_line": True}, "interrupted"),
         ({"has_crossed": False, "has_worker": False}, "stalled"),
         ({"has_crossed": False, "has_moved": False, "silent_ms": 20_000}, "stalled"),
         ({"has_crossed": False, "has_moved": False, "silent_ms": 1_000}, "catching up"),

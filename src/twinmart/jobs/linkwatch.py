@@ -65,8 +65,8 @@ class LinkWatch:
         if looks_at_shape:
             self._shape_at = time.monotonic()
         self._tell(found)
-        if found.state.name == "conflict" and heal(source, target):
-            log.info("replication.healed", site=self._site, means="partitions that the standby lacked were made")
+        if found.state.name in ("conflict", "interrupted") and heal(source, target):
+            log.info("replication.healed", site=self._site, means="what had stopped it is gone, and it goes on")
         return found
 
     def _tell(self, found: Look) -> None:

@@ -29,6 +29,7 @@ class Facts:
     has_subscription: bool = True
     is_enabled: bool = True
     is_paused: bool = False
+    was_line: bool = False
     has_worker: bool = True
     has_crossed: bool = True
     has_moved: bool = True
@@ -124,6 +125,12 @@ STATES: tuple[State, ...] = (
         "somebody holds the link up",
         "Let it go on: twinmart replication resume.",
         lambda facts, _: facts.is_paused and not facts.is_enabled,
+    ),
+    State(
+        "interrupted",
+        "the line between the sites broke, and the standby stopped",
+        "The mart servers let it go on within seconds; by hand: twinmart replication resume.",
+        lambda facts, _: not facts.is_enabled and facts.was_line,
     ),
     State(
         "conflict",

@@ -1,5 +1,6 @@
 """Looks at a link: lets a beat cross, gathers facts at both ends, says what state it is in, and keeps the history."""
 
+import re
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -145,7 +146,7 @@ def _look(active: _Side, standby: _Side, wait_s: float, limits: Limits, *, looks
     if known is None:
         facts = replace(facts, is_recorded=False, **_unknown())
         return Look(_now(active.connection), None, classify(facts, limits), facts, missed)
-    facts = _facts(facts, known, active.connection, standby.connection, wait_s)
+    facts = _facts(facts, known, active.connection, standby.connection, standby.end, wait_s)
     state = classify(facts, limits)
     stopped = state.name in ("conflict", "broken", "stalled")
     return Look(
@@ -161,9 +162,12 @@ def _look(active: _Side, standby: _Side, wait_s: float, limits: Limits, *, looks
     )
 
 
-def _facts(facts: Facts, known: records.Record, active: Connection, standby: Connection, wait_s: float) -> Facts:
+def _facts(
+    facts: Facts, known: records.Record, active: Connection, standby: Connection, standby_end: End, wait_s: float
+) -> Facts:
     other = records.living(active, "source")
     is_between = known.is_between(identity(standby), identity(active))
+    was_line = known.paused_at is None and _was_line(standby_end, standby, known.name)
     number = beat(active, facts.source_site) if is_between and fence.standing(active).of_site is None else 0
     before = _target_facts(standby, known.name)
     deadline = time.monotonic() + wait_s
@@ -178,6 +182,7 @@ def _facts(facts: Facts, known: records.Record, active: Connection, standby: Con
         is_seeded=known.state in ("copied", "linked"),
         is_between_these=is_between and other is not None and other.name == known.name,
         is_paused=known.paused_at is not None,
+        was_line=was_line,
         has_crossed=crossed,
         has_moved=moved,
         **{key: value for key, value in after.items() if key != "has_right_origin"},
@@ -232,17 +237,49 @@ def _problems(active: Connection, standby: Connection, known: records.Record, fa
     return found
 
 
-def _last_error(end: End, standby: Connection, name: str) -> str | None:
-    """Return why apply stopped, from the log of an embedded server; PostgreSQL tells it nowhere else."""
-    found = subscription.named(standby, name)
-    if end.server is None or found is None:
-        return None
+def _was_line(end: End, standby: Connection, name: str) -> bool:
+    """Whether the subscription was disabled because the line broke, and not by a change that could not be applied.
+
+    The server's log tells. Where we cannot read it, whatever was no conflict is tried again: it stops again if need be.
+    """
+    found = _target_facts(standby, name)
+    if not found["has_subscription"] or found["is_enabled"] or found["conflicts"]:
+        return False
+    if end.server is None:
+        return True
+    lines = _log_lines(end)
+    stopped = f'subscription "{name}" has been disabled because of an error'
+    for place in range(len(lines) - 1, -1, -1):
+        if stopped in lines[place]:
+            process = re.search(r" \[\d+\] ", lines[place])
+            told = [one for one in lines[:place] if process and process[0] in one and "ERROR:  " in one]
+            return bool(told) and _LINE_ERROR.search(told[-1]) is not None
+    return False
+
+
+_LINE_ERROR = re.compile(
+    "could not (receive|send) data|due to timeout|could not connect to the publisher|connection to server"
+    "|closed the connection|could not start WAL streaming|end of WAL"
+)
+
+
+def _log_lines(end: End) -> list[str]:
+    if end.server is None:
+        return []
     try:
         with end.server.log.open("rb") as file:
             file.seek(max(end.server.log.stat().st_size - _LOG_BYTES, 0))
-            lines = file.read().decode(errors="replace").splitlines()
+            return file.read().decode(errors="replace").splitlines()
     except OSError:
+        return []
+
+
+def _last_error(end: End, standby: Connection, name: str) -> str | None:
+    """Return why apply stopped, from the log of an embedded server; PostgreSQL tells it nowhere else."""
+    found = subscription.named(standby, name)
+    if found is None:
         return None
+    lines = _log_lines(end)
     for place in range(len(lines) - 1, -1, -1):
         if f'replication origin "{found.origin}"' in lines[place]:
             told = [line.split("ERROR:  ")[-1] for line in lines[max(place - 6, 0) : place] if "ERROR:  " in line]

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from twinmart.config.sources import collectors
+from twinmart.config.userdata import make_views
 from twinmart.db.connect import session
 from twinmart.db.partitions import ensure_partitions
 from twinmart.db.sqlfiles import sql_text
@@ -88,6 +89,8 @@ def _calendars(work: Work, _dsns: Mapping[int, str], now: datetime) -> dict[str,
 
 
 def _views(work: Work, _dsns: Mapping[int, str], _now: datetime) -> list[str]:
+    """Make the views that rows from the active site ask for; views do not cross the link."""
+    make_views(work.mart)
     return ensure_views(work.mart)
 
 

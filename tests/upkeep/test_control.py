@@ -174,3 +174,42 @@ def test_row_48_a_queue_whose_object_is_disabled_or_missing_is_recorded_and_load
         "disabled",
         "missing",
     ]
+
+
+def test_row_54_an_index_that_an_interaction_database_lacks_is_made_before_it_is_read(mart: Mart) -> None:
+    switch = Switch(mart)
+    queue_call(switch, 100, 1)
+    switch.hear()
+    switch.mart.execute("DROP INDEX idb_pbx_a.event_seq_ix")
+    queue_call(switch, 200, 11)
+    switch.hear()
+    found = switch.rows("SELECT to_regclass('idb_pbx_a.event_seq_ix') IS NOT NULL AS is_there")
+    assert found == [{"is_there": True}], "its writer made it"
+    # Nobody writes any more: the extraction makes it, and tells so once.
+    switch.mart.execute("DROP INDEX idb_pbx_a.event_seq_ix; DROP TABLE idb_pbx_a.no_data")
+    with structlog.testing.capture_logs() as lines:
+        run_once(1, {1: mart.dsn})
+        run_once(1, {1: mart.dsn})
+    told = [line for line in lines if line["event"] == "idb.prepared"]
+    assert [sorted(line["made"]) for line in told] == [["event_seq_ix", "no_data"]]
+    switch.mart.execute("SET enable_seqscan = off")
+    plan = switch.rows("EXPLAIN SELECT FROM idb_pbx_a.event WHERE seq > 1000000 ORDER BY seq LIMIT 10")
+    assert any("seq_idx" in row["QUERY PLAN"] for row in plan), plan
+    assert len(switch.rows("SELECT FROM mart.interaction_fact")) == 2
+
+
+def test_row_48_an_agent_whose_object_is_disabled_is_recorded_and_loaded_all_the_same(mart: Mart) -> None:
+    switch = Switch(mart)
+    switch.member(0, "PJSIP/100")
+    switch.member(0, "PJSIP/101")
+    switch.hear()
+    assert switch.rows("SELECT FROM ctl.fk_violation") == [], "nobody keeps agents as objects"
+    store = Store(switch.mart, author="test")
+    store.put("agent", "pbx/PJSIP/100", {"source": "pbx", "natural_name": "PJSIP/100"})
+    store.disable("agent", "pbx/PJSIP/100")
+    store.put("agent", "Ann", {"source": "pbx", "natural_name": "PJSIP/101"})
+    queue_call(switch, 200, 11)
+    queue_call(switch, 300, 21, phone="PJSIP/101")
+    assert switch.hear().interactions == 2
+    query = "SELECT object_kind, object_name, code FROM ctl.admin_fk_violation WHERE object_kind = 'agent'"
+    assert switch.rows(query) == [{"object_kind": "agent", "object_name": "PJSIP/100", "code": "disabled"}]

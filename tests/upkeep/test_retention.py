@@ -1,6 +1,7 @@
 """What is too old goes at every site alike; what is still needed stays; what comes too late is refused and recorded."""
 
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.etl.story import DAWN, Switch
 from tests.paths.fingerprint import Fingerprint
 from tests.support import Mart
 from tests.upkeep.stories import DAY_S, maintained, queue_call
+from twinmart.aggregate.job import aggregate
 from twinmart.db.partitions import PartitionMemory, partitioned_tables
 from twinmart.etl.cycle import run_once
 from twinmart.model.events import Kind
@@ -215,3 +217,30 @@ def test_a_new_mart_may_still_be_given_the_past(mart: Mart) -> None:
     switch = Switch(mart)
     queue_call(switch, -100 * DAY_S, 1)
     assert switch.hear().interactions == 1
+
+
+def test_row_38_aggregates_go_with_their_facts_by_whole_months(mart: Mart, switch: Switch) -> None:
+    stop = threading.Event()
+    queue_call(switch, 40 * DAY_S, 11)
+    switch.hear()
+    aggregate(1, {1: mart.dsn}, stop=stop)
+    levels = ("subhr", "hour", "day", "month")
+
+    def intervals() -> dict[str, list[datetime]]:
+        return {
+            level: [
+                row["at"]
+                for row in switch.rows(
+                    f"SELECT DISTINCT to_timestamp(date_time_key) AS at FROM agg.id_{level} ORDER BY 1"
+                )
+            ]
+            for level in levels
+        }
+
+    before = intervals()
+    assert [len(before[level]) for level in levels] == [2, 2, 2, 2]
+    maintained(mart, DAWN + timedelta(days=405))
+    assert intervals() == before, "its month has days whose facts are kept"
+    maintained(mart, DAWN + timedelta(days=420))
+    assert intervals() == {level: ats[1:] for level, ats in before.items()}
+    assert maintained(mart, DAWN + timedelta(days=420))["rows_deleted"] == 0

@@ -69,10 +69,30 @@ class Idb:
         idb = cls(connection, schema)
         with connection.transaction():
             idb._begin()
-            if connection.execute("SELECT to_regclass('writer_position')").fetchone() == (None,):
+            if idb._missing():
                 idb._create()
             connection.execute(sql_text("idb/incoming"))
         return idb
+
+    @classmethod
+    def prepare(cls, connection: Connection, schema: str) -> list[str]:
+        """Make the tables and indexes that a database lacks, and return their names; one that is not there stays so."""
+        idb = cls(connection, schema)
+        missing = idb._missing()
+        if not missing or "event" in missing:
+            return []
+        with connection.transaction():
+            idb._begin()
+            idb._create()
+        return missing
+
+    def _missing(self) -> list[str]:
+        names = [name for file in TABLES for name in sql_file(file).names_written]
+        rows = self._connection.execute(
+            "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(format('%%I.%%I', %s::text, name)) IS NULL",
+            (names, self._schema),
+        )
+        return [name for (name,) in rows]
 
     def user_data_keys(self, source_name: str) -> dict[str, bool] | None:
         """Return the keys of user data that are collected of a source, each with whether its value is hidden.

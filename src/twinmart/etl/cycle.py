@@ -15,10 +15,12 @@ from threading import Event as Signal
 from typing import Self
 
 import psycopg
+import structlog
 
 from twinmart import errors
+from twinmart.collect.idb import Idb
 from twinmart.config.sources import Collector, collectors
-from twinmart.db.connect import advisory_lock, mapped_error, mapped_errors, session
+from twinmart.db.connect import Connection, advisory_lock, mapped_error, mapped_errors, session
 from twinmart.db.migrate import schema_state
 from twinmart.db.sqlfiles import sql_text
 from twinmart.etl.delays import Delays
@@ -26,6 +28,8 @@ from twinmart.etl.extract import Extractor, Taken
 from twinmart.etl.gaps import note_gaps
 from twinmart.etl.idbs import Idbs
 from twinmart.etl.transform import Transformed, Transformer, check_epoch
+
+log = structlog.get_logger(__name__)
 
 LOCK = "etl"
 
@@ -100,6 +104,7 @@ class Etl:
         self._dsns = dict(dsns)
         self._open = ExitStack()
         self._discover_at = 0.0
+        self._prepared: set[int] = set()
 
     def __enter__(self) -> Self:
         """Connect and take the lock.
@@ -206,6 +211,8 @@ class Etl:
     def _extract_one(self, cycle: Cycle, collector: Collector, halt: Halt, *, fill_only: bool) -> None:
         """Take everything from one interaction database; one that is lost meanwhile is left for the next cycle."""
         idb = self._idbs.get(collector.site)
+        if idb is not None and collector.key not in self._prepared:
+            self._prepare(idb, collector)
         while idb is not None and not halt:
             try:
                 taken = self._extractor.extract(idb, collector, fill_only=fill_only)
@@ -221,6 +228,17 @@ class Etl:
                 halt.news()
             if taken.is_all:
                 return
+
+    def _prepare(self, idb: Connection, collector: Collector) -> None:
+        """Make the indexes that an interaction database lacks; without them it is read all the same, only slowly."""
+        self._prepared.add(collector.key)
+        try:
+            made = Idb.prepare(idb, collector.idb_schema)
+        except psycopg.Error as error:
+            log.warning("idb.not_prepared", collector=collector.name, why=str(error))
+            return
+        if made:
+            log.info("idb.prepared", collector=collector.name, made=made)
 
     def _by_source(self) -> dict[int, list[Collector]]:
         found: dict[int, list[Collector]] = {}

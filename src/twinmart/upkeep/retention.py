@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from psycopg import sql
+
 from twinmart.config.options import Options
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
@@ -91,11 +93,27 @@ def purge_rows(connection: Connection) -> int:
         for name in _ROWS:
             with connection.transaction():
                 count += connection.execute(sql_text(name), {"before_at": decided["history"]}).rowcount
+    if "facts" in decided:
+        count += _purge_aggregates(connection, decided["facts"])
     if "gidb" in decided:
         with connection.transaction():
             for name in _LINKS:
                 before_at = decided["gidb"] - LONGEST_INTERACTION
                 count += connection.execute(sql_text(name), {"before_at": before_at}).rowcount
+    return count
+
+
+def _purge_aggregates(connection: Connection, before_at: datetime) -> int:
+    """Delete aggregates of whole months without facts; so each level stays the sum of the one below."""
+    month_key = int(before_at.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp())
+    tables = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'agg'::regnamespace AND relkind = 'r' ORDER BY relname"
+    ).fetchall()
+    count = 0
+    for schema, name in [*(("agg", name) for (name,) in tables), ("ctl", "aggregate_request")]:
+        deleting = sql.SQL("DELETE FROM {} WHERE date_time_key < %s").format(sql.Identifier(schema, name))
+        with connection.transaction():
+            count += connection.execute(deleting, (month_key,)).rowcount
     return count
 
 

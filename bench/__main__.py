@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("backfill", "collector", "etl", "cycle", "freshness", "aggregate", "replication", "failover")
+NAMES = ("backfill", "collector", "etl", "cycle", "freshness", "aggregate", "report_latency", "replication", "failover")
 
 
 def main(names: list[str]) -> int:

@@ -506,3 +506,20 @@ BEGIN
     END LOOP;
 END
 $triggers$;
+
+-- Facts of a release without aggregates have left no requests; what they touch is asked for here, whole, once.
+INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key, transaction_id, requested_at)
+SELECT held.tenant_key, wanted.set_name, 'subhr', touched.key, 0, 'epoch'
+FROM (
+    SELECT tenant_key, min(start_date_time_key) AS first_key,
+        max(coalesce(nullif(end_date_time_key, 9223372036854775807), start_date_time_key)) + 86400 AS last_key
+    FROM (
+        SELECT tenant_key, start_date_time_key, end_date_time_key FROM mart.interaction_fact
+        UNION ALL
+        SELECT tenant_key, start_date_time_key, end_date_time_key FROM mart.sm_res_session_fact
+    ) AS fact
+    GROUP BY tenant_key
+) AS held
+CROSS JOIN unnest(ARRAY['agent', 'agent_grp', 'agent_queue', 'i_agent', 'i_sess_state', 'i_state_rsn', 'id', 'queue', 'queue_abn',
+    'queue_acc_agent']) AS wanted (set_name)
+CROSS JOIN generate_series(held.first_key, held.last_key, 900) AS touched (key);

@@ -29,6 +29,7 @@ from twinmart.cli import (
     recover,
     replication,
     report,
+    salvage,
     sim,
     sites,
     supervise,
@@ -62,6 +63,7 @@ _MODULES = (
     replication,
     verify,
     recover,
+    salvage,
     witness,
     sim,
 )

@@ -174,6 +174,18 @@ class Etl:
                 self._discover()
         return cycle
 
+    def take(self, idb: Connection, collector: Collector) -> tuple[int, int]:
+        """Take what an interaction database has that is not extracted in cycles, such as a lost site's that came back.
+
+        Returns how many events were read and how many of them were new; each step is committed with its mark.
+        """
+        read = new = 0
+        while True:
+            taken = self._extractor.extract(idb, collector, fill_only=True)
+            read, new = read + taken.rows_read, new + taken.rows_new
+            if taken.is_all:
+                return read, new
+
     def _discover(self) -> None:
         """Make objects of the configuration of agents and queues that events named first; now and then is enough."""
         self._discover_at = time.monotonic() + DISCOVER_EVERY_S

@@ -29,10 +29,9 @@ def salvage(
     if as_json:
         answer_json(**done.to_json())
         return
-    answer(
-        f"DONE   {done.events_brought:,} events of site {site} brought, {done.interactions:,} interactions computed anew"
-    )
-    answer(f"       {done.losses_closed} losses and {done.gaps_closed} gaps closed")
+    answer(f"DONE   {done.events_brought:,} events of site {site} brought")
+    counts = f"{done.losses_closed} losses and {done.gaps_closed} gaps closed"
+    answer(f"       {done.interactions:,} interactions computed anew, {counts}")
     for one in done.filed:
         answer(f"       not merged: {one['operation']} {one['table']} at {one['committed_at']}: {one['row']}")
     answer("next   twinmart return")

@@ -80,6 +80,7 @@ def test_every_event_is_brought_and_the_facts_are_those_of_an_undisturbed_run(pa
         run_once(1, {1: pair.mart.dsn})
 
 
+@pytest.mark.soak
 def test_one_that_is_broken_off_goes_on(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     lose(pair)
     ends = {1: pair.source, 2: pair.target}

@@ -30,6 +30,7 @@ WITH member AS (
         SELECT *, width_bucket(date_time_key, %(starts)s::bigint[]) AS place
         FROM agg.i_sess_state_subhr AS base
         WHERE date_time_key >= (%(starts)s::bigint[])[1] AND date_time_key < (%(ends)s::bigint[])[cardinality(%(ends)s::bigint[])]
+          AND base.resource_key IN (SELECT resource_key FROM member)
     ) AS figure
     JOIN LATERAL (SELECT (%(labels)s::bigint[])[figure.place] AS label_key) AS step
         ON figure.date_time_key < (%(ends)s::bigint[])[figure.place]
@@ -39,6 +40,7 @@ WITH member AS (
         SELECT *, width_bucket(date_time_key, %(starts)s::bigint[]) AS place
         FROM agg.i_agent_subhr AS base
         WHERE date_time_key >= (%(starts)s::bigint[])[1] AND date_time_key < (%(ends)s::bigint[])[cardinality(%(ends)s::bigint[])]
+          AND base.resource_key IN (SELECT resource_key FROM member)
     ) AS figure
     JOIN LATERAL (SELECT (%(labels)s::bigint[])[figure.place] AS label_key) AS step
         ON figure.date_time_key < (%(ends)s::bigint[])[figure.place]

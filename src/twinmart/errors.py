@@ -328,12 +328,6 @@ class OpenTransaction(Refused):
     code = "TM331"
 
 
-class ForeignLink(Refused):
-    """What stands at a site belongs to another link, or to an earlier life of the server."""
-
-    code = "TM332"
-
-
 class ConfigurationGuard(Refused):
     """A change of the configuration that must not be made now, such as a second enabled access point of a mart."""
 

@@ -134,9 +134,9 @@ def test_row_42_jobs_are_listed_run_held_and_told_of_afterwards(run: Run, switch
     (row,) = run("jobs", "log", "update-stats", "--json").json["runs"]
     assert {"job", "site", "started_at", "ended_at", "status", "rows", "cause", "duration_ms"} <= set(row)
     stopping = run("jobs", "stop", "aggregate")
-    assert (stopping.code, "twinmart mart run" in stopping.err) == (4, True)
+    assert (stopping.code, "error TM383" in stopping.err, "twinmart mart run" in stopping.err) == (4, True, True)
     unknown = run("jobs", "run", "aggregat")
-    assert (unknown.code, "hint" in unknown.err) == (2, True)
+    assert (unknown.code, "error TM181" in unknown.err, "hint" in unknown.err) == (2, True, True)
 
 
 @pytest.mark.rows(44, 45, 46)

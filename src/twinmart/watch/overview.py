@@ -102,7 +102,12 @@ class Overview:
                 found.append(Note(f"job {job['job']}", why, f"twinmart jobs release {job['job']}"))
         for source in self.sources:
             if source.open_gaps:
-                found.append(Note(f"source {source.name}", f"{source.open_gaps} open gaps: data are missing there"))
+                found.append(
+                    Note(
+                        f"source {source.name}",
+                        f"{source.open_gaps} open gap{'' if source.open_gaps == 1 else 's'}: data are missing there",
+                    )
+                )
         return found
 
 

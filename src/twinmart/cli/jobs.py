@@ -41,6 +41,7 @@ from twinmart.upkeep.export import export
 
 # How long the server may take to answer a request; it looks twice a second.
 ANSWER_WITHIN_S = 15.0
+GOOD_DAY_LINES = 5
 
 _Site = Annotated[int | None, typer.Option("--site", min=1, help="Number of the site; else the active one.")]
 _Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
@@ -139,7 +140,8 @@ def list_jobs(ctx: typer.Context, site: _Site = None, as_json: _Json = False) ->
     told = [one for one in known if _is_worth_a_line(one)]
     if told:
         answer(table(("job", "state", "last run", "took", "rows", "next"), [_job_row(one) for one in told]))
-    if others := [one["job"] for one in known if one not in told]:
+    # A good day is five lines, so the others are named only where there is room.
+    if (others := [one["job"] for one in known if one not in told]) and len(told) < GOOD_DAY_LINES - 2:
         answer(f"  on request: {', '.join(others)}")
     for one in told:
         if is_amiss(one):

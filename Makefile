@@ -10,7 +10,7 @@ help: ## this list
 venv: ## make or refresh .venv from requirements.lock
 	@scripts/venv
 
-demo: venv ## everything at work for half a minute: two sites, two switches, and the figures against the truth
+demo: venv ## everything at work for a minute or so: two sites, one of them killed, and the figures against the truth
 	@$(BIN)/twinmart demo
 
 test: venv ## the test suite, on a real PostgreSQL that it starts itself (ARGS="-k partitions" narrows it)

@@ -22,8 +22,9 @@ WITHIN_S = 30.0
 
 
 @contextmanager
-def demo(folder: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "twinmart", "demo", "--home", str(folder), *options]
+def demo(folder: Path, *options: str, loses_site: bool = False, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    what = [] if loses_site else ["--quick"]
+    command = [sys.executable, "-m", "twinmart", "demo", "--home", str(folder), *what, *options]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -82,6 +83,18 @@ def test_the_demo_agrees_with_the_truth_and_leaves_nothing(scratch: Path) -> Non
     assert "✘" not in out
     assert_nothing_is_left(scratch / "demo")
     assert list(scratch.iterdir()) == []
+
+
+def test_a_site_is_killed_on_the_way_and_nothing_is_lost(scratch: Path) -> None:
+    with demo(scratch / "demo", "--speed", "8", loses_site=True) as process:
+        out, err = process.communicate()
+    assert (process.returncode, err) == (0, ""), out
+    assert "SITE 1 IS LOST" in out
+    assert re.search(r"london \(RPO\) +nothing lost; [\d,]+ events came from the twin", out)
+    assert re.search(r"rows compared between the sites +[\d,]{4,}, 0 differ", out)
+    assert "\nRIGHT   nothing is gone, and both sites hold the same\n" in out
+    assert "\nAGREES   8 queues and 36 agents: " in out
+    assert_nothing_is_left(scratch / "demo")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

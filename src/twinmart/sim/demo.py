@@ -1,4 +1,4 @@
-"""A whole installation for a minute: two sites, two recorded switches, four collectors, one mart that follows.
+"""A whole installation for a minute or two: two sites, two recorded switches, four collectors, and the loss of a site.
 
 Every part is what it is in earnest: the sites have a PostgreSQL each, the collectors are processes that log in over a
 socket, and the loader is one that follows. Only the switches are played, from recordings of real ones, so that what
@@ -10,17 +10,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg import sql
 
 from twinmart.config.sources import Collector, ensure_collector, ensure_source
+from twinmart.config.store import Store
 from twinmart.db.connect import Connection, session
-from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import MartError, UsageError
 from twinmart.report.totals import AgentTotal, QueueTotal, agent_totals, queue_totals
 from twinmart.settings import Settings
+from twinmart.sim import disaster
 from twinmart.sim.samples import Pair, Sample, pairs, samples
 from twinmart.sim.troupe import Player, Troupe
 from twinmart.site.home import Home
@@ -48,6 +49,7 @@ class Result:
     folder: Path
     queues: list[Pair[QueueTotal]]
     agents: list[Pair[AgentTotal]]
+    recovery: disaster.Recovery | None = None
 
     @property
     def agrees(self) -> bool:
@@ -55,13 +57,20 @@ class Result:
         return bool(self.queues) and not self.wrong
 
     @property
+    def is_right(self) -> bool:
+        """Whether the mart tells the truth and, where a site was lost, nothing of it was."""
+        return self.agrees and (self.recovery is None or self.recovery.is_right)
+
+    @property
     def wrong(self) -> int:
         """How many queues and agents are not as they were."""
         return sum(not pair.agrees for pair in self.queues) + sum(not pair.agrees for pair in self.agents)
 
 
-def run(settings: Settings, *, folder: Path | None, speed: float, keep: bool, say: Say) -> Result:
+def run(settings: Settings, *, folder: Path | None, speed: float, keep: bool, loses_site: bool, say: Say) -> Result:
     """Play the samples ``speed`` times as fast as they were recorded, and return what came out.
+
+    With ``loses_site`` site 1 is killed on the way, site 2 takes over, and both are made whole again.
 
     Afterwards nothing runs that was started here, however the demo ends, and the folder is gone unless it is to stay.
 
@@ -77,6 +86,8 @@ def run(settings: Settings, *, folder: Path | None, speed: float, keep: bool, sa
         say(f"making two sites in {path}")
         try:
             home.init(2)
+            if loses_site:
+                return _play_with_loss(home, troupe, switches, speed, say)
             with session(home.site(LOAD).dsn(), application_name="twinmart demo", autocommit=True) as mart:
                 return _play(home, mart, troupe, switches, speed, say)
         finally:
@@ -105,6 +116,36 @@ def _play(home: Home, mart: Connection, troupe: Troupe, switches: dict[str, Play
     return result
 
 
+def _play_with_loss(home: Home, troupe: Troupe, switches: dict[str, Player], speed: float, say: Say) -> Result:
+    with session(home.site(LOAD).dsn(), application_name="twinmart demo", autocommit=True) as mart:
+        collectors = [
+            collector
+            for site, (name, player) in enumerate(switches.items(), LOAD)
+            for collector in _register(mart, home.path, name, site=site, port=_port(player))
+        ]
+    disaster.prepare(home, say)
+    servers = disaster.start_servers(troupe, LOAD, OTHER)
+    started = {
+        one.name: troupe.start(one.name, "collect", "--collector", one.name, "--site", str(one.site))
+        for one in collectors
+    }
+    there = [one.name for one in collectors if one.site == LOAD]
+    with session(home.site(LOAD).dsn(), application_name="twinmart demo", autocommit=True) as mart:
+        _watch(home.path, mart, troupe, speed, say, until=_a_third)
+    disaster.lose(home, troupe, [servers[LOAD], *(started[name] for name in there)], say)
+    spent_s, rto_s, sources = disaster.fail_over(home, say)
+    with session(home.site(OTHER).dsn(), application_name="twinmart demo", autocommit=True) as mart:
+        result = _watch(home.path, mart, troupe, speed, say)
+    returned_s = disaster.return_(home, troupe, there, say)
+    found = disaster.verify(home, say)
+    return replace(result, recovery=disaster.Recovery(rto_s, spent_s, returned_s, sources, *found))
+
+
+def _a_third(result: Result, true: list[Sample]) -> bool:
+    """Whether traffic is in full swing: a third of all visits to queues are in the mart."""
+    return 3 * sum(pair.mart.visits for pair in result.queues) >= sum(len(one.visits) for one in true)
+
+
 def _start_switches(troupe: Troupe, speed: float) -> dict[str, Player]:
     options = ("--port", "0", "--clients", "2", "--speed", f"{speed:g}", "--shift-to-now")
     return {one.name: troupe.start(one.name, "sim", "replay", str(one.recording), *options) for one in samples()}
@@ -118,14 +159,28 @@ def _register(mart: Connection, folder: Path, name: str, *, site: int, port: int
     """Register a switch at a site, with its two collectors."""
     secret = folder / "secret"
     secret.write_text("collector\n", encoding="utf-8")
-    source = ensure_source(mart, name, site=site)
-    how = {"host": "127.0.0.1", "port": port, "tls": False, "username": "collector", "secret_ref": f"file:{secret}"}
-    mart.execute(sql_text("collect/set_source"), {"source_key": source.key, **how})
+    secret.chmod(0o600)
+    store = Store(mart, author="demo")
+    source = ensure_source(mart, name, site=site, store=store)
+    how = {"host": "127.0.0.1", "port": port, "username": "collector", "secret": f"file:{secret}"}
+    store.put("source", name, how)
     return [ensure_collector(mart, source, site=number) for number in (site, OTHER if site == LOAD else LOAD)]
 
 
-def _watch(folder: Path, mart: Connection, troupe: Troupe, speed: float, say: Say) -> Result:
-    """Look at the mart until it tells the truth, or has had the time to."""
+def _agrees(result: Result, _: list[Sample]) -> bool:
+    return result.agrees
+
+
+def _watch(
+    folder: Path,
+    mart: Connection,
+    troupe: Troupe,
+    speed: float,
+    say: Say,
+    *,
+    until: Callable[[Result, list[Sample]], bool] = _agrees,
+) -> Result:
+    """Look at the mart until it tells the truth, or what else is waited for, or it has had the time to."""
     true = samples()
     play_s = max(one.length_s for one in true) / speed
     began, said_at = time.monotonic(), 0.0
@@ -133,7 +188,7 @@ def _watch(folder: Path, mart: Connection, troupe: Troupe, speed: float, say: Sa
         troupe.check()
         result = _look(folder, mart, true)
         now = time.monotonic()
-        if result.agrees or now - began > play_s + SETTLE_S:
+        if until(result, true) or now - began > play_s + SETTLE_S:
             say(_progress(result, true))
             return result
         if now - said_at >= SAY_EVERY_S:

@@ -110,6 +110,13 @@ class Troupe:
         self._players.append(player)
         return player
 
+    def lose(self, players: Collection[Player]) -> None:
+        """Kill processes and think no more of them."""
+        for player in players:
+            player.process.kill()
+            player.process.wait()
+        self._players = [player for player in self._players if player not in players]
+
     def check(self) -> None:
         """Raise what is to be said of the first process that has ended, if one has.
 

@@ -72,7 +72,7 @@ def assert_nothing_is_left(folder: Path) -> None:
 def test_the_demo_agrees_with_the_truth_and_leaves_nothing(scratch: Path) -> None:
     # Whatever sites the user has are none of its business.
     mine = {"TWINMART_SITE_1_DSN": "host=127.0.0.1 port=1 dbname=mine", "TWINMART_HOME": str(scratch / "mine")}
-    with demo(scratch / "demo", "--speed", "30", **mine) as process:
+    with demo(scratch / "demo", "--quick", "--speed", "30", **mine) as process:
         out, err = process.communicate()
     assert (process.returncode, err) == (0, ""), out
     assert "london_a at site 2 and london_b at site 1" in out
@@ -86,7 +86,7 @@ def test_the_demo_agrees_with_the_truth_and_leaves_nothing(scratch: Path) -> Non
 
 
 def test_a_site_is_killed_on_the_way_and_nothing_is_lost(scratch: Path) -> None:
-    with demo(scratch / "demo", "--speed", "8", loses_site=True) as process:
+    with demo(scratch / "demo", "--speed", "8") as process:
         out, err = process.communicate()
     assert (process.returncode, err) == (0, ""), out
     assert "SITE 1 IS LOST" in out
@@ -99,7 +99,7 @@ def test_a_site_is_killed_on_the_way_and_nothing_is_lost(scratch: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_stopped_leaves_nothing(scratch: Path, number: signal.Signals) -> None:
-    with demo(scratch / "demo") as process:
+    with demo(scratch / "demo", "--quick") as process:
         read_until(process.stdout, "switch london is collected" if number == signal.SIGINT else "making two sites")
         time.sleep(0.5)
         process.send_signal(number)
@@ -109,7 +109,7 @@ def test_a_demo_that_is_stopped_leaves_nothing(scratch: Path, number: signal.Sig
 
 
 def test_a_demo_that_is_killed_leaves_nothing(scratch: Path) -> None:
-    with demo(scratch / "demo") as process:
+    with demo(scratch / "demo", "--quick") as process:
         read_until(process.stdout, "switch london is collected")
         assert len(of(scratch / "demo")) > 8
         process.kill()
@@ -118,7 +118,7 @@ def test_a_demo_that_is_killed_leaves_nothing(scratch: Path) -> None:
 
 
 def test_a_process_that_ends_too_early_is_named_and_nothing_is_left(scratch: Path) -> None:
-    with demo(scratch / "demo") as process:
+    with demo(scratch / "demo", "--quick") as process:
         read_until(process.stdout, "switch london is collected")
         (loader,) = [pid for pid, words in of(scratch / "demo").items() if "etl --follow" in words]
         os.kill(loader, signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_a_process_that_ends_too_early_is_named_and_nothing_is_left(scratch: Pat
 
 def test_a_demo_can_be_kept(scratch: Path) -> None:
     folder = scratch / "demo"
-    with demo(folder, "--speed", "50", "--keep") as process:
+    with demo(folder, "--quick", "--speed", "50", "--keep") as process:
         out, err = process.communicate()
     assert (process.returncode, err) == (0, ""), out
     assert f"next   twinmart --home {folder} up" in out

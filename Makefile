@@ -14,7 +14,7 @@ demo: venv ## everything at work for a minute or so: two sites, one of them kill
 	@$(BIN)/twinmart demo
 
 test: venv ## the test suite, on a real PostgreSQL that it starts itself (ARGS="-k partitions" narrows it)
-	@$(BIN)/pytest -n auto $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
 soak: venv ## the tests that run for minutes
 	@$(BIN)/pytest -m soak --timeout=3600 $(ARGS)

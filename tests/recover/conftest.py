@@ -153,7 +153,10 @@ def undisturbed(made: Disaster) -> Fingerprint:
 
 @pytest.fixture(scope="module")
 def after(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
-    """The world after a failover."""
+    """The world after a failover, of which nobody could be talked into while site 1 answered and was active."""
     with disaster(server, other_server) as made:
+        with pytest.raises(errors.NotReadyForIt, match="answers and is active"):
+            made.carry_out(FAILOVER, lost=False)
+        assert made.mart.execute("SELECT active_site, epoch FROM cfg.topology").fetchall() == [(1, 1)]
         made.carry_out()
         yield made

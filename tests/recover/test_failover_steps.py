@@ -1,20 +1,28 @@
 """The ten steps of the Disaster Recovery Procedure, each by what it promises, seen afterwards at the surviving site."""
 
+import time
+from threading import Event as Signal
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.paths.fingerprint import Fingerprint
-from tests.recover.conftest import FAILOVER, Disaster, disaster, undisturbed
-from tests.support import MartServer
+from tests.recover.conftest import FAILOVER, Disaster, undisturbed
 from twinmart import errors
 from twinmart.aggregate.requests import pending
 from twinmart.config.options import effective
 from twinmart.config.sources import collectors
 from twinmart.etl.cycle import Etl
-from twinmart.recover.loss import manifest
+from twinmart.etl.loop import catch_up, follow
+from twinmart.etl.peers import Peers
+from twinmart.jobs.cycle import extract, transform
+from twinmart.jobs.server import MartServer as JobServer
 from twinmart.recover.plan import is_fulfilled
 from twinmart.recover.steps_failover import FAILOVER as STEPS
+from twinmart.report.losses import manifest
+
+pytestmark = pytest.mark.xdist_group("failover")
 
 
 def one(made: Disaster, query: str) -> Any:
@@ -107,6 +115,52 @@ def test_every_step_of_the_original_is_one_of_ours() -> None:
     assert wanted - numbers == {"3"}
 
 
+def test_the_old_active_that_returns_is_refused_however_it_is_made_to_load(after: Disaster) -> None:
+    """It holds itself for the active one, in its own epoch; the other site knows better."""
+    dsns = {1: after.first.dsn, 2: after.second.dsn}
+    mart = after.first.connect(autocommit=True)
+    assert mart.execute("SELECT active_site, epoch FROM cfg.topology").fetchone() == (1, 1)
+    loads = "SELECT count(*) FROM ctl.audit_log"
+    before = mart.execute(loads.encode()).fetchone()
+    ways = (
+        lambda: catch_up(1, dsns),
+        lambda: follow(1, dsns, Signal()),
+        lambda: extract(1, dsns, stop=Signal()),
+        lambda: transform(1, dsns, stop=Signal()),
+    )
+    for load in ways:
+        with pytest.raises(errors.SiteFenced, match="site 2 is active") as refused:
+            load()
+        assert "twinmart return" in str(refused.value.hint)
+    stop, server = Signal(), JobServer(1, dsns)
+    thread = Thread(target=server.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        states = set()
+        for _ in range(40):
+            states.add(server.state.value)
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        thread.join(30)
+    assert states <= {"starting", "fenced"}
+    assert "fenced" in states
+    assert mart.execute(loads.encode()).fetchone() == before
+    assert mart.execute("SELECT epoch_seen FROM ops.server WHERE kind = 'mart'").fetchone() == (2,)
+
+
+def test_a_site_that_is_replaced_while_it_loads_hears_of_it_and_stops(after: Disaster) -> None:
+    peers = Peers(1, {1: after.first.dsn, 2: after.second.dsn}, every_s=0.05)
+    peers.check(1)
+    peers.start()
+    try:
+        with pytest.raises(errors.SiteFenced, match="site 2 is active"):
+            peers.check(1)
+        peers.check(2)
+    finally:
+        peers.stop()
+
+
 def test_with_twins_nothing_is_gone_and_the_facts_are_those_of_an_undisturbed_run(after: Disaster) -> None:
     kinds = [found.kind for found in manifest(after.mart)]
     assert kinds == ["delivered", "recovered"]
@@ -122,10 +176,3 @@ def test_the_same_command_again_finds_nothing_to_do(after: Disaster) -> None:
 def test_a_zombie_of_the_old_epoch_is_refused_by_the_database(after: Disaster) -> None:
     with pytest.raises(errors.SiteFenced), Etl(1, {1: after.second.dsn}):
         pass
-
-
-def test_a_site_that_answers_and_is_active_is_not_failed_over(server: MartServer, other_server: MartServer) -> None:
-    with disaster(server, other_server) as made:
-        with pytest.raises(errors.NotReadyForIt, match="answers and is active"):
-            made.carry_out(FAILOVER, lost=False)
-        assert one(made, "SELECT epoch FROM cfg.topology") == 1

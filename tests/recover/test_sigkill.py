@@ -8,10 +8,10 @@ from bench.failover import lose_and_fail_over
 from tests.paths.fingerprint import Fingerprint
 from twinmart.db.connect import session
 from twinmart.etl.cycle import run_once
-from twinmart.recover.loss import manifest
+from twinmart.report.losses import manifest
 
 
-@pytest.mark.slow  # makes two PostgreSQL servers of its own, since one of them is killed
+@pytest.mark.soak
 def test_a_site_killed_with_loads_behind_costs_nothing_that_the_twin_has(scratch: Path) -> None:
     with lose_and_fail_over(scratch) as (home, report):
         assert report.run.state == "done"

@@ -1,5 +1,7 @@
 """Hand-over and return on real servers: nothing lost, one active site, replication the other way round."""
 
+import pytest
+
 from tests.paths.fingerprint import Fingerprint
 from tests.recover.conftest import Disaster, disaster
 from tests.support import MartServer
@@ -18,6 +20,7 @@ def topology(made: Disaster) -> list[tuple[int, int]]:
     ]
 
 
+@pytest.mark.soak
 def test_a_switchover_and_back_loses_nothing(server: MartServer, other_server: MartServer) -> None:
     with disaster(server, other_server) as made:
         run = made.carry_out(Wish("switchover", 2, 1), lost=False)
@@ -30,6 +33,7 @@ def test_a_switchover_and_back_loses_nothing(server: MartServer, other_server: M
         assert both_hold_the_same(made)
 
 
+@pytest.mark.soak
 def test_a_lost_site_returns_first_as_standby_and_then_as_active(
     server: MartServer, other_server: MartServer
 ) -> None:  # fmt: skip

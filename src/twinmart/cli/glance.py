@@ -43,6 +43,7 @@ def data(found: Overview, home: Home) -> dict[str, object]:
         "sites": [_site_data(site, found) for site in found.sites],
         "jobs": list(found.jobs),
         "sources": [asdict(source) for source in found.sources],
+        "losses": [asdict(loss) for loss in found.losses],
         "notes": [asdict(note) for note in found.notes()],
     }
 

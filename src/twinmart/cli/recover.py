@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command()(failover)
     app.command()(switchover)
     app.command("return")(return_)
+    app.command()(drill)
     app.command()(plan)
     app.command()(check)
     runs = typer.Typer(help="Recoveries: what was done, step by step.")
@@ -115,6 +116,27 @@ def return_(
     """
     recovery = _recovery(ctx)
     _carry_out(recovery, recovery.wish("return", active=active, new=new, copy=copy), plan_only, yes, plan_id, as_json)
+
+
+def drill(ctx: typer.Context, active: _Active = None, as_json: _Json = False) -> None:
+    """Practise a failover with all its steps on a copy of the standby; the marts in use are not touched.
+
+    The copy is removed in the end; what an interrupted drill left, the next one removes first.
+
+    Example: twinmart drill
+    """
+    recovery = _recovery(ctx)
+    wish = recovery.wish("drill", active=active, accept_loss=frozenset({"all"}))
+    with recovery.drills(wish.target) as journal:
+        run = recovery.drill(wish, journal).carry_out(lambda event: _tell_event(event, wish, as_json))
+        made = recovery.report(run, journal)
+    if as_json:
+        answer_json(**made.data())
+        return
+    rto = f" · first load after {length(made.rto_ms)}" if made.rto_ms is not None else ""
+    answer(f"DONE   site {wish.target} could take over{rto}")
+    answer(f"       {run.notes['proof']}")
+    answer(f"next   twinmart runs report {run.short_id}")
 
 
 _Which = Literal["failover", "switchover", "return"]
@@ -191,12 +213,18 @@ def list_runs(ctx: typer.Context, as_json: _Json = False) -> None:
     answer(table(("run", "command", "to", "state", "begun", "worked"), [run_line(run) for run, _ in runs]))
 
 
-def show(ctx: typer.Context, run: Annotated[str, typer.Argument(help="First characters of its id.")]) -> None:
+def show(
+    ctx: typer.Context, run: Annotated[str, typer.Argument(help="First characters of its id.")], as_json: _Json = False
+) -> None:
     """Show a run with its steps.
 
     Example: twinmart runs show 7f3a91
     """
-    found, _ = _find_run(_recovery(ctx), run)
+    recovery = _recovery(ctx)
+    found, journal = _find_run(recovery, run)
+    if as_json:
+        answer_json(**recovery.report(found, journal).data())
+        return
     answer(run_text(found))
 
 
@@ -222,23 +250,30 @@ def report(
         answer(made.markdown())
 
 
-def undo(ctx: typer.Context, run: Annotated[str, typer.Argument(help="First characters of its id.")]) -> None:
+def undo(
+    ctx: typer.Context, run: Annotated[str, typer.Argument(help="First characters of its id.")], as_json: _Json = False
+) -> None:
     """Take back an open run that has not passed its point of no return, and close it.
 
     Example: twinmart runs undo 7f3a91
     """
     recovery = _recovery(ctx)
     found, journal = _find_run(recovery, run)
-    if found.state != "open":
+    if found.state != "open" or found.wish.command == "drill":
         raise errors.NoWayBack(f"run {found.short_id} is {found.state}", hint="Nothing was changed.")
     recovery.facts(found.wish)
     recovery.world.take(found.wish.keeper, found.id)
-    steps = steps_for(found.wish)
+    undone = []
     try:
         for event in recovery.executor(journal, lambda: False).undo(found):
-            answer(f"  {event.number:>2}  {steps[event.number - 1].name:<24}undone")
+            undone.append(event.step)
+            if not as_json:
+                answer(f"  {event.number:>2}  {event.step:<24}undone")
     finally:
         recovery.world.release()
+    if as_json:
+        answer_json(run=found.id, command=found.wish.command, state="undone", steps=undone)
+        return
     answer(f"run {found.short_id} was taken back")
 
 
@@ -287,7 +322,7 @@ def _walk(
     tell(f"run {run.short_id}   {run.started_at:%H:%M:%S} UTC   {run.who}")
     try:
         for event in executor.walk(run):
-            _tell_event(event, run, as_json)
+            _tell_event(event, run.wish, as_json)
     except errors.Paused as paused:
         print(paused.render(), file=sys.stderr)
         raise typer.Exit(PAUSED) from None
@@ -307,11 +342,11 @@ def _answer_done(made_report: Report) -> None:
            "next   twinmart status")  # fmt: skip
 
 
-def _tell_event(event: Event, run: Run, as_json: bool) -> None:
+def _tell_event(event: Event, wish: Wish, as_json: bool) -> None:
     """Say how a step came out, as it does."""
     if event.state == "running":
         return
-    step = steps_for(run.wish)[event.number - 1]
+    step = steps_for(wish)[event.number - 1]
     line = step_text(event.number, step, Taken(event.state, event.note, event.spent_ms))
     if as_json or sys.stderr.isatty():
         tell(line)
@@ -376,7 +411,8 @@ def _pause_signal() -> Iterator[Callable[[], bool]]:
 
 
 def _all_runs(recovery: Recovery) -> list[tuple[Run, Journal]]:
-    found = [(run, journal) for journal in recovery.journals() for run in journal.runs()]
+    journals = [*recovery.journals(), *recovery.drill_journals()]
+    found = [(run, journal) for journal in journals for run in journal.runs()]
     return sorted(found, key=lambda one: one[0].started_at)
 
 

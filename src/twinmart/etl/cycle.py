@@ -27,6 +27,7 @@ from twinmart.etl.delays import Delays
 from twinmart.etl.extract import Extractor, Taken
 from twinmart.etl.gaps import note_gaps
 from twinmart.etl.idbs import Idbs
+from twinmart.etl.peers import Peers
 from twinmart.etl.transform import Transformed, Transformer, check_epoch
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 LOCK = "etl"
 
 # Looking for them costs a tenth of a second where there are a hundred thousand numbers.
-DISCOVER_EVERY_S = 30.0
+LOOK_EVERY_S = 30.0
 
 # The jobs of a cycle; one of them may be left out, and the next cycle that has it catches up.
 EXTRACT, TRANSFORM = "extract", "transform"
@@ -103,7 +104,7 @@ class Etl:
         self._site = site
         self._dsns = dict(dsns)
         self._open = ExitStack()
-        self._discover_at = 0.0
+        self._look_at = 0.0
         self._prepared: set[int] = set()
 
     def __enter__(self) -> Self:
@@ -111,7 +112,7 @@ class Etl:
 
         Raises:
             LockHeld: another loader works on this mart.
-            SiteFenced: this site is not the active one.
+            SiteFenced: this site is not the active one, or another site knows that it was replaced.
             NotReady: the mart was not migrated to this program's version; MartNewer: it was by a newer one.
         """
         with ExitStack() as opening:
@@ -130,6 +131,10 @@ class Etl:
                     detail=f"site {active} is active since epoch {epoch}",
                     hint="Nothing was changed. Look with: twinmart status.",
                 )
+            self._peers = Peers(self._site, self._dsns)
+            opening.callback(self._peers.stop)
+            self._peers.start()
+            self._peers.check(epoch)
             self._extractor = Extractor(taking)
             self._delays = Delays(taking)
             self._transformer = Transformer(self._mart, side, self._site, epoch)
@@ -170,8 +175,8 @@ class Etl:
                 # Whatever ended the loop, the other thread shall not go on behind our back.
                 halt.now()
             extracting.result()
-            if cycle.taken and time.monotonic() >= self._discover_at:
-                self._discover()
+            if cycle.taken and time.monotonic() >= self._look_at:
+                self._look()
         return cycle
 
     def take(self, idb: Connection, collector: Collector) -> tuple[int, int]:
@@ -186,18 +191,23 @@ class Etl:
             if taken.is_all:
                 return read, new
 
-    def _discover(self) -> None:
-        """Make objects of the configuration of agents and queues that events named first; now and then is enough."""
-        self._discover_at = time.monotonic() + DISCOVER_EVERY_S
+    def _look(self) -> None:
+        """Make objects of agents and queues that events named first, and close losses that came in after all.
+
+        Now and then is enough.
+        """
+        self._look_at = time.monotonic() + LOOK_EVERY_S
         with self._mart.transaction():
             check_epoch(self._mart, self._site, self._transformer.epoch)
             self._mart.execute(sql_text("config/discover"))
+            self._mart.execute(sql_text("extract/close_loss"))
 
     def _transform_all(
         self, cycle: Cycle, extracting: Future[None], halt: Halt, tell: Callable[[Cycle], None] | None
     ) -> None:
         """Transform until nothing is left and nothing more is coming."""
         while not halt:
+            self._peers.check(self._transformer.epoch)
             extracted = extracting.done()
             done = self._transformer.transform()
             if done.calls or done.resources:
@@ -226,6 +236,7 @@ class Etl:
         if idb is not None and collector.key not in self._prepared:
             self._prepare(idb, collector)
         while idb is not None and not halt:
+            self._peers.check(self._transformer.epoch)
             try:
                 taken = self._extractor.extract(idb, collector, fill_only=fill_only)
             except psycopg.OperationalError as error:

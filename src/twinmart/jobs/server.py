@@ -31,11 +31,11 @@ from twinmart.errors import (
     TransactionLost,
     WrongSchedule,
 )
+from twinmart.etl.peers import Peers
 from twinmart.jobs import desk
 from twinmart.jobs.agenda import Agenda, Due
 from twinmart.jobs.book import Run, lose, open_writer
 from twinmart.jobs.catalogue import CATALOGUE, Catalogue, Job
-from twinmart.jobs.elsewhere import Elsewhere
 from twinmart.jobs.levels import set_level
 from twinmart.jobs.linkwatch import LinkWatch
 from twinmart.jobs.look import Look, State, look
@@ -92,7 +92,7 @@ class MartServer:
         self._known = known_migrations()
         self._started_at = _utc_now()
         self._agenda = Agenda(catalogue, clock())
-        self._elsewhere = Elsewhere(site, dsns)
+        self._peers = Peers(site, dsns)
         self._link = LinkWatch(site, ends if ends is not None else {one: End(one, dsn) for one, dsn in dsns.items()})
         self._works: list[Work] = []
         # Jobs that people asked for and that wait for a cycle to end.
@@ -119,7 +119,7 @@ class MartServer:
             MartNewer: the mart was migrated by a newer program.
         """
         pauses = Pauses(0.2, 5.0)
-        self._elsewhere.start()
+        self._peers.start()
         self._link.start()
         try:
             while not stop.is_set():
@@ -135,7 +135,7 @@ class MartServer:
                     log.warning("server.waiting", again_in_s=round(pause_s, 1), **error.to_json())
                     stop.wait(pause_s)
         finally:
-            self._elsewhere.stop()
+            self._peers.stop()
             self._link.stop()
             self._stop_all()
 
@@ -164,7 +164,7 @@ class MartServer:
         if not found.has_desk:
             return
         row = connection.execute("SELECT epoch_seen FROM ops.server WHERE kind = 'mart' AND name = 'mart'").fetchone()
-        self._elsewhere.epoch_seen = max(self._elsewhere.epoch_seen, (row and row[0]) or 0)
+        self._peers.remember((row and row[0]) or 0)
         if found.obstacle is not None:
             return
         for job in self._catalogue:
@@ -189,7 +189,7 @@ class MartServer:
     def _tick(self, connection: Connection, found: Look) -> None:
         """Do what is to be done now."""
         now = self._clock()
-        state, why = found.state(self._site, self._elsewhere.epoch_seen)
+        state, why = found.state(self._site, self._peers.word.epoch)
         self._take_options(found)
         self._enter(state, self._wrong or why)
         self._collect(now)
@@ -370,7 +370,7 @@ class MartServer:
             "why": self._why,
             "started_at": self._started_at,
             "version": __version__,
-            "epoch_seen": self._elsewhere.epoch_seen or None,
+            "epoch_seen": self._peers.word.epoch or None,
         }
         connection.execute(sql_text("jobs/beat"), told)
         desk.write_states(connection, states)

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 DRAIN_S = 20
 
 
+def next_epoch(known: int, site: int) -> int:
+    """Return the first epoch above a known one that a site may take: odd sites take odd ones, even sites even ones.
+
+    So two sites that cannot hear each other never take the same one, each above what it knows.
+
+    >>> next_epoch(1, 2), next_epoch(2, 2), next_epoch(2, 1)
+    (2, 4, 3)
+    """
+    return known + 1 + (site - known - 1) % 2
+
+
 class SiteConfiguration:
     """Acts on the configuration of a site; each may be repeated."""
 
@@ -37,9 +48,10 @@ class SiteConfiguration:
             promised = connection.execute("SELECT promised_epoch FROM ops.recovery_fence").fetchone()
             epoch = raise_epoch(connection, expected_epoch=expected, active_site=active)
             known = max(above, promised[0] if promised is not None else 0)
-            if epoch <= known:
+            wanted = next_epoch(max(epoch - 1, known), active)
+            if epoch != wanted:
                 # In the same transaction, so that nobody ever sees the one that was promised to another site.
-                epoch = known + 1
+                epoch = wanted
                 connection.execute("UPDATE cfg.topology SET epoch = %s", (epoch,))
             return epoch
 

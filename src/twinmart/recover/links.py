@@ -9,12 +9,16 @@ from psycopg import sql
 
 from twinmart import errors
 from twinmart.replicate import link, turn
+from twinmart.replicate.ends import reach
 from twinmart.replicate.heartbeat import beat, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twinmart.db.connect import Connection
     from twinmart.recover.model import Copy
     from twinmart.recover.world import SiteWorld
+    from twinmart.replicate.ends import End
 
 WAIT_S = 110
 COMPARISONS = 5
@@ -87,27 +91,19 @@ class SiteLinks:
         """
         self._world.point()
         began = time.monotonic()
-        left: list[tuple[str, str]] | None = None
-        rows, tables = 0, 0
-        for _ in range(COMPARISONS):
-            with self._world.session(one) as source, self._world.session(other) as target:
-                looked = _tables(source) if left is None else left
-                before = {table: _signature(source, table) for table in looked}
-                wait_for(target, one, beat(source, one), timeout_s=WAIT_S)
-                differing = [table for table in looked if _signature(target, table) != before[table]]
-            if left is None:
-                rows, tables = sum(count for count, _ in before.values()), len(looked)
-            left = differing
-            if not left:
-                break
-        else:
+        source, target = self._world.ends[one], self._world.ends[other]
+        with reach(source, "recover") as mart:
+            looked = _tables(mart)
+            rows = sum(_signature(mart, table)[0] for table in looked)
+        left = differing(source, target, looked)
+        if left:
             raise errors.StepFailed(
                 f"the marts of site {one} and site {other} differ",
-                detail="in " + ", ".join(".".join(table) for table in left or ()),
+                detail="in " + ", ".join(".".join(table) for table in left),
                 hint="Nothing was switched. Copy it anew with: twinmart return.",
             )
         self._world.mark("compared")
-        return f"{rows:,} rows of {tables} tables are equal, {time.monotonic() - began:.1f} s"
+        return f"{rows:,} rows of {len(looked)} tables are equal, {time.monotonic() - began:.1f} s"
 
     def check_flow(self, source: int, target: int) -> str:
         """Raise unless a beat of the source arrives at the target."""
@@ -117,6 +113,19 @@ class SiteLinks:
             wait_for(here, source, beat(there, source), timeout_s=WAIT_S)
         self._world.mark("flow")
         return f"a beat crossed in {(time.monotonic() - began) * 1000:.0f} ms"
+
+
+def differing(source: End, target: End, looked: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the tables that two marts hold differently, also after what was under way has arrived."""
+    left = list(looked)
+    for _ in range(COMPARISONS):
+        with reach(source, "recover") as there, reach(target, "recover") as here:
+            before = {table: _signature(there, table) for table in left}
+            wait_for(here, source.site, beat(there, source.site), timeout_s=WAIT_S)
+            left = [table for table in left if _signature(here, table) != before[table]]
+        if not left:
+            break
+    return left
 
 
 def _tables(connection: Connection) -> list[tuple[str, str]]:

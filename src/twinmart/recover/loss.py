@@ -16,29 +16,6 @@ from twinmart.db.sqlfiles import sql_text
 from twinmart.model.intervals import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """One row of the manifest."""
-
-    source: str
-    lost_site: int
-    kind: str
-    from_at: datetime | None
-    to_at: datetime | None
-    events: int | None
-    calls: int | None
-    agents: int | None
-    minutes: int | None
-    cause: str | None
-    closed_at: datetime | None
-    run: str
-
-    @property
-    def is_open(self) -> bool:
-        """Whether something is missing still."""
-        return self.kind in ("partial", "gone") and self.closed_at is None
-
-
 def open_manifest(connection: Connection, run: str, lost: int) -> int:
     """Write down how far the lost site's collectors had delivered; return the number of sources."""
     return connection.execute(sql_text("recover/open_manifest"), {"run": run, "lost": lost}).rowcount
@@ -125,18 +102,6 @@ def _joined(spans: list[Span]) -> list[Span]:
         else:
             joined.append(span)
     return joined
-
-
-def manifest(connection: Connection, run: str | None = None, *, only_open: bool = False) -> list[Loss]:
-    """Return the manifest of a run, or of all, by source and time."""
-    rows = connection.execute(sql_text("recover/manifest"), {"run": run})
-    found = [Loss(*row) for row in rows]
-    return [one for one in found if one.is_open] if only_open else found
-
-
-def close_found(connection: Connection) -> int:
-    """Close what was gone and is heard now by a collector of its site that came back; return how many rows."""
-    return connection.execute(sql_text("recover/close_loss")).rowcount
 
 
 def delivered_since(connection: Connection, run: str) -> datetime | None:

@@ -366,7 +366,7 @@ def overtaken(facts: Facts, wish: Wish, epoch: int) -> errors.MartError | None:
 def overdue(last_drill_at: datetime | None, now: datetime, allowed: timedelta = timedelta(days=30)) -> Finding:
     """Return whether the last drill is too long ago."""
     if last_drill_at is None:
-        return Finding("!", f"there was never a drill; one every {allowed.days} days is wanted")
+        return Finding("!", f"there was never a drill; one every {allowed.days} days is wanted: twinmart drill")
     ago = now - last_drill_at
     text = f"the last drill was {ago.days} days ago, {allowed.days} allowed"
     return Finding("!" if ago > allowed else "ok", text)

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
+from twinmart.db.connect import Connection
 from twinmart.recover.journal import Run, Taken
-from twinmart.recover.loss import Loss
 from twinmart.recover.model import Plan, Step
 from twinmart.recover.steps import steps_for
+from twinmart.report.losses import Loss
 
 # A month of no data is told in the largest unit that still says something.
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
@@ -61,7 +63,7 @@ class Report:
             "ended_at": run.ended_at.isoformat() if run.ended_at else None, "working_ms": working_ms(run),
             "paused_ms": run.paused_ms, "rto_ms": self.rto_ms, "steps": steps,
             "rpo": [asdict(cost) for cost in self.costs], "losses": [asdict(one) for one in self.losses],
-            "facts_before": self.facts_before, "facts_after": self.facts_after,
+            "proof": run.notes.get("proof"), "facts_before": self.facts_before, "facts_after": self.facts_after,
         }  # fmt: skip
 
     def markdown(self) -> str:
@@ -77,6 +79,8 @@ class Report:
             f"| command to first committed load | {rto} |",
         ]
         lines += [f"| {cost.source} | {_cost_in_words(cost)} |" for cost in self.costs]
+        if "proof" in run.notes:
+            lines += [f"| production untouched | {run.notes['proof']} |"]
         lines += ["\n## Steps\n", "| step | original | outcome | took | note |", "| --- | --- | --- | --- | --- |"]
         for step in steps_for(run.wish):
             taken = run.steps.get(step.name)
@@ -106,6 +110,24 @@ class Report:
                 for name in sorted({*old, *new}):
                     if old.get(name) != new.get(name):
                         yield f"{place}, {name}", old.get(name), new.get(name)
+
+
+def first_load(mart: Connection, run: Run) -> datetime | None:
+    """Return when the new active site committed its first load of a run."""
+    row = mart.execute(
+        "SELECT min(created_at) FROM ctl.audit_log WHERE created_at >= %s AND site = %s",
+        (run.started_at, run.wish.target),
+    ).fetchone()
+    found: datetime | None = row[0] if row else None
+    return found
+
+
+def drill_report(run: Run, facts_before: Mapping[str, object]) -> Report:
+    """Return the report of a drill, whose copy is gone: from what it left in its journal."""
+    first: Any = run.notes.get("first load")
+    losses: Any = run.notes.get("losses", [])
+    at = None if first is None else datetime.fromisoformat(first)
+    return Report(run, at, tuple(Loss.from_json(one) for one in losses), facts_before, {})
 
 
 def plan_text(plan: Plan, *, explain: bool = False) -> str:

@@ -65,18 +65,21 @@ class Executor:
     def _begin(self, plan: Plan) -> Run:
         wish = plan.wish
         run = self.journal.open_run()
+        in_the_way = [(one, journal) for journal in self.others if (one := journal.open_run()) is not None]
         if run is not None and not _same(run.wish, wish):
-            self._supersede(run, wish, self.journal)
+            in_the_way.append((run, self.journal))
             run = None
-        for journal in self.others:
-            elsewhere = journal.open_run()
-            if elsewhere is not None:
-                self._supersede(elsewhere, wish, journal)
+        for one, _ in in_the_way:
+            _check_gives_way(one, wish)
         if run is None:
             facts = self.world.facts({wish.target, wish.other})
             stale = replan(facts, wish, plan.matter) or refusal(facts, wish)
             if stale is not None:
                 raise stale
+            # Only now: a command that is refused leaves the run that it would have replaced, to be gone on with.
+            for one, journal in in_the_way:
+                journal.write(one.id, "ended", state="superseded", by=wish.command)
+                self.point()
             self.point()
             run = self.journal.begin(wish, plan.id, who=self.who, matter=plan.matter, epoch=plan.epoch)
         else:
@@ -128,19 +131,6 @@ class Executor:
             )
         yield from self._undo(run, steps)
         self.journal.write(run.id, "ended", state="undone")
-
-    def _supersede(self, run: Run, wish: Wish, journal: Journal) -> None:
-        """Close an open run of another command, if that gives way to this one."""
-        if wish.command == "failover" and run.wish.command in _GIVES_WAY:
-            journal.write(run.id, "ended", state="superseded", by=wish.command)
-            self.point()
-            return
-        raise errors.RunOpen(
-            f"run {run.short_id}, {run.wish.command} to site {run.wish.target}, is open",
-            detail=f"begun {run.started_at:%Y-%m-%d %H:%M:%S} UTC by {run.who or 'somebody'}",
-            hint=f"Nothing was changed. Go on with: twinmart {run.wish.command}. "
-            f"Or take it back: twinmart runs undo {run.short_id}.",
-        )
 
     def _take(self, run: Run, number: int, step: Step) -> Iterator[Event]:
         self.point()
@@ -271,6 +261,22 @@ class Executor:
             step.undo(Act(self.world, run.wish, facts, lambda name, value: self._note(run, name, value)))
             self.point()
             yield self._outcome(run, Event(number, step.name, "undone"))
+
+
+def _check_gives_way(run: Run, wish: Wish) -> None:
+    """Refuse to begin while a run of another command is open, unless that gives way to this one.
+
+    Raises:
+        RunOpen: it does not.
+    """
+    if wish.command == "failover" and run.wish.command in _GIVES_WAY:
+        return
+    raise errors.RunOpen(
+        f"run {run.short_id}, {run.wish.command} to site {run.wish.target}, is open",
+        detail=f"begun {run.started_at:%Y-%m-%d %H:%M:%S} UTC by {run.who or 'somebody'}",
+        hint=f"Nothing was changed. Go on with: twinmart {run.wish.command}. "
+        f"Or take it back: twinmart runs undo {run.short_id}.",
+    )
 
 
 def _same(one: Wish, other: Wish) -> bool:

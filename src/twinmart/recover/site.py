@@ -6,18 +6,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from twinmart import errors
-from twinmart.db.connect import Connection, session
+from twinmart.db.connect import session
+from twinmart.recover.drill import DRILLS, Drill, leftovers
 from twinmart.recover.journal import FILE, Journal, Run
-from twinmart.recover.loss import Loss, manifest
 from twinmart.recover.model import Command, Copy, Facts, Plan, Wish
-from twinmart.recover.plan import Finding, choose, findings, is_fulfilled, make_plan, what_matters
-from twinmart.recover.report import Report
+from twinmart.recover.plan import Finding, choose, findings, is_fulfilled, make_plan, overdue, what_matters
+from twinmart.recover.report import Report, drill_report, first_load
 from twinmart.recover.run import Executor
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate.ends import ends_of
+from twinmart.report.losses import Loss, manifest
 from twinmart.site.home import Home
 
 _CRASHED = 137
@@ -62,7 +63,8 @@ class Recovery:
 
     def findings(self, wish: Wish) -> list[Finding]:
         """Return what speaks for and against a wish now."""
-        return findings(self.facts(wish), wish)
+        found = findings(self.facts(wish), wish)
+        return found + self._drill_findings(wish) if wish.command == "failover" else found
 
     def is_fulfilled(self, wish: Wish) -> bool:
         """Whether there is nothing to do: it is as wished, and no run is open."""
@@ -77,22 +79,35 @@ class Recovery:
         """Open the journals of all sites of the folder that have one."""
         return [self.journal(site) for site in sorted(self.world.ends) if (self.home.folder(site) / FILE).exists()]
 
+    def drills(self, site: int) -> Journal:
+        """Open the journal of the drills of a site."""
+        return Journal(self.home.folder(site) / DRILLS)
+
+    def drill_journals(self) -> list[Journal]:
+        """Open the journals of drills of all sites that have one."""
+        return [self.drills(site) for site in sorted(self.world.ends) if (self.home.folder(site) / DRILLS).exists()]
+
+    def drill(self, wish: Wish, journal: Journal) -> Drill:
+        """Return what carries out a drill."""
+        return Drill(self.world.ends, wish, journal, _who())
+
     def executor(self, journal: Journal, wants_pause: Callable[[], bool]) -> Executor:
         """Return what carries out a plan."""
-        who = f"{getpass.getuser()}@{socket.gethostname()}"
         others = [one for one in self.journals() if one.path != journal.path]
-        return Executor(self.world, journal, point=self._point, wants_pause=wants_pause, who=who, others=others)
+        return Executor(self.world, journal, point=self._point, wants_pause=wants_pause, who=_who(), others=others)
 
     def report(self, run: Run, journal: Journal) -> Report:
         """Return the report of a run."""
         begun = next(record for record in journal.records(run.id) if record.kind == "begun")
+        if run.wish.command == "drill":
+            return drill_report(run, begun.data.get("matter", {}))  # type: ignore[arg-type]
         first: datetime | None = None
         losses: tuple[Loss, ...] = ()
         site = run.wish.target
         try:
             with session(self.world.ends[site].dsn, application_name="twinmart runs", autocommit=True) as mart:
                 losses = tuple(manifest(mart, run.id))
-                first = _first_load(mart, run)
+                first = first_load(mart, run)
         except errors.SiteUnreachable:
             pass
         matter = begun.data.get("matter", {})
@@ -102,6 +117,18 @@ class Recovery:
     def note_facts(self, run: Run, journal: Journal) -> None:
         """Write down what is so after a run."""
         journal.write(run.id, "note", name="facts after", value=what_matters(self.facts(run.wish), run.wish))
+
+    def _drill_findings(self, wish: Wish) -> list[Finding]:
+        """Return whether the last drill at the site is too long ago, and what an interrupted one has left."""
+        done = []
+        if (self.home.folder(wish.target) / DRILLS).exists():
+            with self.drills(wish.target) as journal:
+                done = [run.ended_at for run in journal.runs() if run.state == "done" and run.ended_at is not None]
+        found = [overdue(max(done, default=None), datetime.now(UTC))]
+        return found + [
+            Finding("!", f'an interrupted drill left "{left}"; the next one removes it: twinmart drill')
+            for left in leftovers(self.world.ends[wish.target])
+        ]
 
     def _open_wish(self, facts: Facts, command: str) -> Wish | None:
         """Return the wish of an open run of the same command, which is what the command goes on with."""
@@ -136,10 +163,5 @@ class Recovery:
         (self.home.folder(site) / "mart.pid").write_text(f"{process.pid}\n", encoding="utf-8")
 
 
-def _first_load(mart: Connection, run: Run) -> datetime | None:
-    row = mart.execute(
-        "SELECT min(created_at) FROM ctl.audit_log WHERE created_at >= %s AND site = %s",
-        (run.started_at, run.wish.target),
-    ).fetchone()
-    found: datetime | None = row[0] if row else None
-    return found
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"

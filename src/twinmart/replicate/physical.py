@@ -94,7 +94,7 @@ def through_base_backup(source: End, target: End, name: str, *, tell: Tell | Non
     there.account.make_folder(folder)
     there.account.write(fresh.passfile, there.passfile.read_text(encoding="utf-8"))
     try:
-        _back_up(here, fresh)
+        back_up(here, fresh, "--write-recovery-conf")
         say("the source's files are copied")
         _subscribe(here, fresh, database, name)
         fresh.start()
@@ -117,8 +117,13 @@ def _require_same_name(source: End, database: str) -> None:
         )
 
 
-def _back_up(here: Server, fresh: Server) -> None:
-    options = ["--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-manifest"]
+def back_up(here: Server, fresh: Server, *more: str) -> None:
+    """Copy the files of a running server into the folder of another one, which was not started yet.
+
+    Raises:
+        CopyFailed: pg_basebackup stopped with an error.
+    """
+    options = ["--wal-method=stream", "--checkpoint=fast", "--no-manifest", *more]
     if fresh.settings.get("fsync") == "off":
         options.append("--no-sync")
     _run(fresh, ["pg_basebackup", f"--dbname={here.dsn()}", f"--pgdata={fresh.data}", *options])

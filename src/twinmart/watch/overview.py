@@ -19,6 +19,7 @@ from twinmart.jobs.standing import is_amiss, job_standings, server_standing
 from twinmart.replicate.ends import ends_of
 from twinmart.replicate.watch import Look
 from twinmart.replicate.watch import look as look_at_link
+from twinmart.report.losses import Loss, manifest
 from twinmart.report.sources import SourceState, source_states
 from twinmart.site.home import Home
 from twinmart.site.status import SiteStatus, look
@@ -69,6 +70,7 @@ class Overview:
     links: Sequence[Look]
     jobs: Sequence[Mapping[str, Any]]
     sources: Sequence[SourceState]
+    losses: Sequence[Loss] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -108,6 +110,11 @@ class Overview:
                         f"{source.open_gaps} open gap{'' if source.open_gaps == 1 else 's'}: data are missing there",
                     )
                 )
+        for loss in self.losses:
+            until = f"to {loss.to_at:%d %b %H:%M:%S} UTC" if loss.to_at else "until now"
+            since = f"{loss.from_at:%d %b %H:%M:%S}" if loss.from_at else "the beginning"
+            why = f"{loss.kind} since site {loss.lost_site} was lost: {since} {until}"
+            found.append(Note(f"source {loss.source}", why, f"twinmart runs report {loss.run[:8]}"))
         return found
 
 
@@ -123,13 +130,15 @@ def overview(home: Home) -> Overview:
     views = [_with_role(view, active, epoch) for view in views]
     jobs: Sequence[Mapping[str, Any]] = ()
     sources: Sequence[SourceState] = ()
+    losses: Sequence[Loss] = ()
     at_active = next((view for view in views if view.number == active and view.status.state == "ready"), None)
     if at_active is not None:
         dsn = home.site(at_active.number).dsn()
         with suppress(MartError), session(dsn, application_name="twinmart status", statement_timeout_s=5) as mart:
             sources = source_states(mart)
+            losses = manifest(mart, only_open=True)
             jobs = job_standings(mart, is_served=at_active.server.get("state") != "none")
-    return Overview(datetime.now(UTC), views, active, _links(home, views, active), jobs, sources)
+    return Overview(datetime.now(UTC), views, active, _links(home, views, active), jobs, sources, losses)
 
 
 def _view(home: Home, status: SiteStatus) -> SiteView:

@@ -1,18 +1,22 @@
 """The ten steps of the Disaster Recovery Procedure, each by what it promises, seen afterwards at the surviving site."""
 
 import time
+from dataclasses import replace
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
 import pytest
 
+from tests.jobs.test_server import old_mart
 from tests.paths.fingerprint import Fingerprint
 from tests.recover.conftest import FAILOVER, Disaster, undisturbed
+from tests.support import MartServer
 from twinmart import errors
 from twinmart.aggregate.requests import pending
 from twinmart.config.options import effective
 from twinmart.config.sources import collectors
+from twinmart.db.migrate import known_migrations, schema_state
 from twinmart.etl.cycle import Etl
 from twinmart.etl.loop import catch_up, follow
 from twinmart.etl.peers import Peers
@@ -20,6 +24,8 @@ from twinmart.jobs.cycle import extract, transform
 from twinmart.jobs.server import MartServer as JobServer
 from twinmart.recover.plan import is_fulfilled
 from twinmart.recover.steps_failover import FAILOVER as STEPS
+from twinmart.replicate import fence
+from twinmart.replicate.ends import embedded_end, reach
 from twinmart.report.losses import manifest
 
 pytestmark = pytest.mark.xdist_group("failover")
@@ -176,3 +182,25 @@ def test_the_same_command_again_finds_nothing_to_do(after: Disaster) -> None:
 def test_a_zombie_of_the_old_epoch_is_refused_by_the_database(after: Disaster) -> None:
     with pytest.raises(errors.SiteFenced), Etl(1, {1: after.second.dsn}):
         pass
+
+
+def test_step_7_a_survivor_whose_schema_is_behind_is_migrated_before_it_is_active(other_server: MartServer) -> None:
+    """It was a copy when the release before was current, and site 1 is gone with the newer schema."""
+    mart = old_mart(other_server, known_migrations()[:-1])
+    end = embedded_end(2, mart.server, mart.dsn, database=mart.name)
+    made = Disaster(mart, mart, {1: end, 2: end})
+    try:
+        with reach(end, "test") as standby:
+            fence.raise_(standby, 1)
+            assert isinstance(schema_state(standby).obstacle(), errors.NotReady)
+        run = made.carry_out(replace(FAILOVER, accept_loss=frozenset({"all"})))
+        assert run.state == "done"
+        came_out = {event.step: event.state for event in made.events}
+        assert came_out["migrate-schema"] == "done"
+        names = [event.step for event in made.events]
+        assert names.index("migrate-schema") < names.index("raise-epoch") < names.index("load")
+        assert schema_state(made.mart).obstacle() is None
+        assert one(made, "SELECT active_site FROM cfg.topology") == 2
+    finally:
+        made.close()
+        other_server.drop(mart)

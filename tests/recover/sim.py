@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from twinmart import errors
-from twinmart.recover.journal import Journal
 from twinmart.recover.configuration import next_epoch
+from twinmart.recover.journal import Journal
 from twinmart.recover.model import CollectorFacts, Copy, Facts, Link, SiteFacts, SourceFacts
 
 DAWN = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

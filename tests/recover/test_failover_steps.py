@@ -27,6 +27,7 @@ from twinmart.recover.steps_failover import FAILOVER as STEPS
 from twinmart.replicate import fence
 from twinmart.replicate.ends import embedded_end, reach
 from twinmart.report.losses import manifest
+from twinmart.site.mart import REPLICATOR, ensure_replicator
 
 pytestmark = pytest.mark.xdist_group("failover")
 
@@ -191,6 +192,7 @@ def test_step_7_a_survivor_whose_schema_is_behind_is_migrated_before_it_is_activ
     made = Disaster(mart, mart, {1: end, 2: end})
     try:
         with reach(end, "test") as standby:
+            ensure_replicator(standby, mart.server.password(REPLICATOR))
             fence.raise_(standby, 1)
             assert isinstance(schema_state(standby).obstacle(), errors.NotReady)
         run = made.carry_out(replace(FAILOVER, accept_loss=frozenset({"all"})))

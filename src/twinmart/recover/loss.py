@@ -104,6 +104,11 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
+def close_found(connection: Connection) -> int:
+    """Close what was gone and was delivered since by the lost site's own collectors; return how many gaps it filled."""
+    return connection.execute(sql_text("extract/close_loss")).rowcount
+
+
 def delivered_since(connection: Connection, run: str) -> datetime | None:
     """Return how far the source that was delivered least was delivered before the loss."""
     row = connection.execute(

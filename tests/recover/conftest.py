@@ -47,6 +47,7 @@ class Disaster:
     journal: Journal = field(default_factory=lambda: Journal(None))
     servers: list[tuple[Thread, Signal]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    refused: str = ""
 
     @property
     def mart(self) -> Connection:
@@ -155,8 +156,9 @@ def undisturbed(made: Disaster) -> Fingerprint:
 def after(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
     """The world after a failover, of which nobody could be talked into while site 1 answered and was active."""
     with disaster(server, other_server) as made:
-        with pytest.raises(errors.NotReadyForIt, match="answers and is active"):
+        with pytest.raises(errors.NotReadyForIt, match="answers and is active") as refused:
             made.carry_out(FAILOVER, lost=False)
+        made.refused = refused.value.render()
         assert made.mart.execute("SELECT active_site, epoch FROM cfg.topology").fetchall() == [(1, 1)]
         made.carry_out()
         yield made

@@ -122,6 +122,11 @@ def test_every_step_of_the_original_is_one_of_ours() -> None:
     assert wanted - numbers == {"3"}
 
 
+def test_a_site_that_answers_and_is_active_is_not_failed_over(after: Disaster) -> None:
+    assert "answers and is active; hand over with twinmart switchover" in after.refused
+    assert "Nothing was changed" in after.refused
+
+
 def test_the_old_active_that_returns_is_refused_however_it_is_made_to_load(after: Disaster) -> None:
     """It holds itself for the active one, in its own epoch; the other site knows better."""
     dsns = {1: after.first.dsn, 2: after.second.dsn}

@@ -22,9 +22,8 @@ WITHIN_S = 30.0
 
 
 @contextmanager
-def demo(folder: Path, *options: str, loses_site: bool = False, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    what = [] if loses_site else ["--quick"]
-    command = [sys.executable, "-m", "twinmart", "demo", "--home", str(folder), *what, *options]
+def demo(folder: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "twinmart", "demo", "--home", str(folder), *options]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -150,4 +150,7 @@ def test_status_tells_how_far_each_source_is(twinmart: Run) -> None:
     twinmart("etl")
     (after,) = json.loads(twinmart("status", "--json").out)["sources"]
     assert (after["events_in_24_h"], after["open_gaps"]) == (2596, 0)
-    assert re.search(r"\n  source +events in 24 h +last event +open gaps\n  bristol +2,596 ", twinmart("status").out)
+    assert re.search(r"\n  sources +1 with 2,596 events in 24 h, .*no open gaps\n", twinmart("status").out)
+    assert re.search(
+        r"\n  source +events in 24 h +last event +open gaps\n  bristol +2,596 ", twinmart("status", "-v").out
+    )

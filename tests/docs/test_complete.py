@@ -35,8 +35,6 @@ WITHOUT_JSON = {
     "source add": "makes what source list tells of",
     "demo": "plays for half a minute, and its exit code is the verdict",
     "visits": "answers as CSV",
-    "runs show": "runs report answers with all of it",
-    "runs undo": "ends what runs list tells of",
 }
 
 # Classes whose code is not there yet.

@@ -146,7 +146,13 @@ def ground(server: MartServer, source: str, *, apart: bool = False) -> Iterator[
 
 
 def prepare(server: MartServer) -> None:
-    """Make the database of which all ground is copied: sources known, partitions made, interaction databases empty."""
+    """Make the database of which all ground is copied: sources known, partitions made, interaction databases empty.
+
+    Once for each server: the fixtures of several modules ask for it.
+    """
+    with connect(server.server.dsn(), application_name="paths", autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (READY,)).fetchone():
+            return
     _admin(server, sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER {}"), READY, TEMPLATE, OWNER)
     with connect(server.server.dsn(database=READY, user=OWNER), application_name="paths", autocommit=True) as mart:
         mart.execute("INSERT INTO cfg.user_data_key (key_name, is_link) VALUES ('Word', false), ('CALL_UUID', true)")

@@ -241,6 +241,6 @@ def test_row_38_aggregates_go_with_their_facts_by_whole_months(mart: Mart, switc
     assert [len(before[level]) for level in levels] == [2, 2, 2, 2]
     maintained(mart, DAWN + timedelta(days=405))
     assert intervals() == before, "its month has days whose facts are kept"
-    maintained(mart, DAWN + timedelta(days=420))
+    maintained(mart, DAWN + timedelta(days=450))
     assert intervals() == {level: ats[1:] for level, ats in before.items()}
-    assert maintained(mart, DAWN + timedelta(days=420))["rows_deleted"] == 0
+    assert maintained(mart, DAWN + timedelta(days=450))["rows_deleted"] == 0

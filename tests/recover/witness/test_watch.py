@@ -137,7 +137,8 @@ def scene(pair: Pair, third: Mart, request: pytest.FixtureRequest) -> Iterator[S
                 made.wait(lambda: (lease := made.witness.read()) is not None and lease.fences)
             else:
                 made.wait(lambda: made.witness.read() is not None)
-            made.wait(lambda: made.decision(2)[0] == "wait")
+            # Before site 1 has told the other of its witness nobody would take over from it.
+            made.wait(lambda: made.decision(2)[0] == "wait" and "never told" not in made.decision(2)[1])
             yield made
         finally:
             stop.set()

@@ -16,6 +16,10 @@ from twinmart.replicate import link
 from twinmart.replicate.heartbeat import beat, has_crossed
 from twinmart.replicate.watch import heal, look
 
+# They live by seconds, and a link that others on the same servers hold up is not what they are about.
+pytestmark = pytest.mark.soak
+
+
 FILL = b"INSERT INTO ctl.counter SELECT '%s' || n, n FROM generate_series(1, 500) AS n"
 IMPATIENT = (b"wal_sender_timeout = '2s'", b"wal_receiver_timeout = '2s'", b"wal_retrieve_retry_interval = '500ms'")
 SUM = b"SELECT count(*), sum(hash_record_extended(counter, 0)) FROM ctl.counter"

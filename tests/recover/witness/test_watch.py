@@ -150,7 +150,7 @@ def _never() -> None:
     raise AssertionError("site 1 is not to fail over")
 
 
-@pytest.mark.slow  # it waits for a grace period
+@pytest.mark.soak  # it lives by seconds, which a machine that does other things too does not give
 def test_a_site_that_is_cut_off_fences_itself_before_the_other_takes_over_and_stays_fenced(scene: Scene) -> None:
     cut_at = time.monotonic()
     scene.lines["1-2"].cut()

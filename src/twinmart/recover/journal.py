@@ -179,9 +179,10 @@ class Journal:
 
     def records(self, run: str | None = None) -> Iterator[Record]:
         """Yield the records of a run, or of all, in the order in which they were written."""
-        where, what = ("WHERE run = ?", (run,)) if run else ("", ())
-        columns = "seq, run, at, kind, step, data, hash"
-        rows = self._file.execute(f"SELECT {columns} FROM record {where} ORDER BY seq", what)  # noqa: S608  constants
+        rows = self._file.execute(
+            "SELECT seq, run, at, kind, step, data, hash FROM record WHERE ?1 IS NULL OR run = ?1 ORDER BY seq",
+            (run or None,),
+        )
         for seq, of, at, kind, step, data, digest in rows:
             yield Record(seq, of, datetime.fromisoformat(at), kind, step, json.loads(data), digest)
 

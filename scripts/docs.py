@@ -77,7 +77,7 @@ def errors_page() -> str:
         "| 0 | done, or yes |",
         "| 1 | a mistake in Twinmart itself; the traceback is in the file that the message names |",
     ]
-    families = MartError.__subclasses__()
+    families = sorted(MartError.__subclasses__(), key=lambda family: family.code)
     for exit_code in sorted({family.exit_code for family in families}):
         meanings = [_first_sentence(family) for family in families if family.exit_code == exit_code]
         lines.append(f"| {exit_code} | {' '.join(meanings)} |")
@@ -85,7 +85,8 @@ def errors_page() -> str:
     for family in families:
         lines += [f"\n## {family.__name__}, {family.code[:3]}xx, exit code {family.exit_code}\n"]
         lines += ["| code | name | description |", "| --- | --- | --- |"]
-        lines += [f"| {kind.code} | {kind.__name__} | {_one_line(kind)} |" for kind in error_classes(family)]
+        kinds = sorted(error_classes(family), key=lambda kind: kind.code)
+        lines += [f"| {kind.code} | {kind.__name__} | {_one_line(kind)} |" for kind in kinds]
     return "\n".join(lines) + "\n"
 
 

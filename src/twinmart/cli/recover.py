@@ -300,6 +300,8 @@ def _carry_out(
         )
     if not as_json:
         tell(plan_text(made))
+    if (why_not := recovery.refusal(wish)) is not None:
+        raise why_not
     _confirm(wish, yes)
     with recovery.journal(wish.keeper) as journal, _pause_signal() as wants_pause:
         run = _walk(recovery, journal, made, wants_pause, as_json)

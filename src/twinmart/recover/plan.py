@@ -145,7 +145,8 @@ def choose(command: str, facts: Facts, *, active: int | None = None, new: int | 
         return _choose_return(now.site, others, active, new)
     candidates = [site for site in others if facts[site].answers and facts[site].replica_of is not None]
     wanted = [site for site in candidates or others if active in (None, site)]
-    if active == now.site or (command == "failover" and not candidates and now.answers):
+    unlinked = any(facts[site].answers and facts[site].epoch >= now.epoch for site in others)
+    if active == now.site or (command == "failover" and not candidates and not unlinked and now.answers):
         # It is so already, or there is nobody else: the answer is the plan's to give.
         return now.site, others[0] if others else now.site
     if len(wanted) != 1:
@@ -263,7 +264,11 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
     if target.replica_of is None and target.active_site != wish.target and target.fenced_for is not None:
         yield Finding("no", f"site {wish.target} is fenced: its copy is older than what site {target.fenced_for} has")
     elif target.replica_of is None and target.active_site != wish.target and not target.has_candidate:
-        yield Finding("no", f"site {wish.target} is no copy of the active site; nothing was ever replicated to it")
+        yield Finding(
+            "no",
+            f"site {wish.target} is no copy of the active site; nothing was ever replicated to it"
+            " (twinmart replication setup)",
+        )
     yield from _readiness(facts, wish)
     unsafe = [name for name in unsafe_sources(facts, wish) if not {name, "all"} & wish.accept_loss]
     for name in unsafe:
@@ -285,7 +290,7 @@ def _readiness(facts: Facts, wish: Wish) -> Iterator[Finding]:
     target = facts[wish.target]
     link = target.link
     if link is None and target.active_site != wish.target:
-        yield Finding("!", f"nothing is replicated to site {wish.target}")
+        yield Finding("!", f"nothing is replicated to site {wish.target} (twinmart replication show)")
     elif link is not None and not link.is_on:
         yield Finding("!", f"replication to site {wish.target} is paused; what it misses is loaded from the twins")
     elif link is not None and link.reached_at is not None and facts.at - link.reached_at > timedelta(minutes=1):
@@ -311,7 +316,9 @@ def _switchover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
         yield Finding("no", f"neither site {wish.target} nor site {wish.other} is active")
     link = target.link
     if target.replica_of != wish.other or link is None or link.from_site != wish.other:
-        yield Finding("no", f"site {wish.target} is no standby of site {wish.other}")
+        yield Finding(
+            "no", f"site {wish.target} is no standby of site {wish.other}; make it one with: twinmart replication setup"
+        )
     elif not link.is_on:
         yield Finding("no", f"replication to site {wish.target} is paused; go on with: twinmart replication resume")
     elif link.reached_at is not None and facts.at - link.reached_at > MOST_LAG:

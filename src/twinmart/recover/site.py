@@ -13,7 +13,7 @@ from twinmart.db.connect import session
 from twinmart.recover.drill import DRILLS, Drill, leftovers
 from twinmart.recover.journal import FILE, Journal, Run
 from twinmart.recover.model import Command, Copy, Facts, Plan, Wish
-from twinmart.recover.plan import Finding, choose, findings, is_fulfilled, make_plan, overdue, what_matters
+from twinmart.recover.plan import Finding, choose, findings, is_fulfilled, make_plan, overdue, refusal, what_matters
 from twinmart.recover.report import Report, drill_report, first_load
 from twinmart.recover.run import Executor
 from twinmart.recover.world import SiteWorld
@@ -70,6 +70,11 @@ class Recovery:
         """Whether there is nothing to do: it is as wished, and no run is open."""
         with self.journal(wish.keeper) as journal:
             return journal.open_run() is None and is_fulfilled(self.facts(wish), wish)
+
+    def refusal(self, wish: Wish) -> errors.MartError | None:
+        """Return why a wish must not be carried out, or None; a run that is open asks that for itself."""
+        with self.journal(wish.keeper) as journal:
+            return None if journal.open_run() is not None else refusal(self.facts(wish), wish)
 
     def journal(self, site: int) -> Journal:
         """Open the journal of a site."""

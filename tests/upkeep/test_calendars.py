@@ -18,7 +18,7 @@ from twinmart.upkeep.calendars import Calendar, _fill, ensure_calendars, ensure_
 from twinmart.upkeep.initialize import initialize
 
 # Whole, half and quarter hours; changes at night, at midnight, by half an hour, by two, at a quarter to; none; a day
-# left out. Not those that follow the moon: what is foretold of them differs between one edition of the zones and the next.
+# left out. None that follows the moon: what is foretold of these differs from one edition of the zones to the next.
 ZONES = (
     "Europe/London", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns",
     "Africa/Cairo", "Asia/Beirut", "America/Havana", "America/Santiago", "Pacific/Apia", "UTC", "Pacific/Chatham",

@@ -56,6 +56,8 @@ class Answer:
     rows: Iterator[Row]
     total: Row | None
     behind: int = 0
+    has_no_level: bool = False
+    """Whether service levels were asked for and no queue has a threshold."""
 
     def about(self) -> dict[str, object]:
         """Return what a reader must know of the answer, by name."""
@@ -112,7 +114,8 @@ def ask(dsn: str, question: Question, *, site: int | None = None, now: datetime 
 def answer(mart: Connection, asked: Asked, *, site: int | None = None) -> Answer:
     """Ask on a connection whose transaction holds the snapshot; the rows are to be read before it ends."""
     report = asked.report
-    parameters = asked.parameters(_members(mart, asked)) | _variants(mart, asked)
+    variants = _variants(mart, asked)
+    parameters = asked.parameters(_members(mart, asked)) | variants
     # A report is asked once for all its rows; what the planner spends on compiling is more than it wins.
     mart.execute("SET LOCAL jit = off")
     gaps = tuple(_gaps(mart, asked))
@@ -128,7 +131,11 @@ def answer(mart: Connection, asked: Asked, *, site: int | None = None) -> Answer
     else:
         rows = _marked(rows, report, gaps)
     behind = _behind(mart, asked)
-    return Answer(asked, (*columns, *MARKS), gaps, age(mart, site), datetime.now(UTC), rows, total, behind)
+    formulas = variants["variants"]
+    has_no_level = bool(formulas) and not any(formulas)
+    return Answer(
+        asked, (*columns, *MARKS), gaps, age(mart, site), datetime.now(UTC), rows, total, behind, has_no_level
+    )
 
 
 MARKS = (Column("data", "Data", "text"), Column("gaps", "Gaps", "list"))

@@ -94,6 +94,11 @@ def _write_table(answer: Answer, stream: Stream) -> int:
     if total:
         total[-2] = count.words()
         lay(total)
+    if answer.has_no_level:
+        stream.write(
+            b"  no queue has a threshold, so there is no service level."
+            b" Next: twinmart config set application mart gim-etl/q-answer-threshold=SECONDS\n"
+        )
     if answer.behind:
         told = f"  intervals not aggregated yet: {answer.behind:,}; figures may change. Next: twinmart aggregate run\n"
         stream.write(told.encode())

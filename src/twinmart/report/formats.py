@@ -59,6 +59,29 @@ class _Complete:
         return f"{self.complete:,} of {self.rows:,} complete"
 
 
+def _remarks(answer: Answer, rows: int) -> Iterator[str]:
+    """Yield what a reader must know of the figures: what is missing in them, and how old they are."""
+    zone, about = answer.asked.period.zone, answer.about()
+    if answer.has_no_level:
+        yield (
+            "no queue has a threshold, so there is no service level."
+            " Next: twinmart config set application mart gim-etl/q-answer-threshold=SECONDS"
+        )
+    if answer.behind:
+        yield f"intervals not aggregated yet: {answer.behind:,}; figures may change. Next: twinmart aggregate run"
+    elif not rows:
+        yield "nothing happened in this time"
+    for number, gap in enumerate(answer.gaps, 1):
+        end = "goes on" if gap.is_open else f"to {gap.to_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        yield (
+            f"gap {number}: {gap.source}, {gap.cause}, {gap.from_at.astimezone(zone):%Y-%m-%d %H:%M:%S} {end};"
+            f" figures may be too low ({gap.gap_key})"
+        )
+    if about["answered_by"] != "active site":
+        known = "is not known" if answer.age.seconds is None else f"is {answer.age.seconds:,.1f} s behind"
+        yield f"answered by the standby of site {about['site']}, which {known}; as of {about['as_of']}"
+
+
 def _write_table(answer: Answer, stream: Stream) -> int:
     """Lay out columns by their first rows, so that an answer of any length begins at once."""
     columns, zone = answer.columns, answer.asked.period.zone
@@ -94,27 +117,8 @@ def _write_table(answer: Answer, stream: Stream) -> int:
     if total:
         total[-2] = count.words()
         lay(total)
-    if answer.has_no_level:
-        stream.write(
-            b"  no queue has a threshold, so there is no service level."
-            b" Next: twinmart config set application mart gim-etl/q-answer-threshold=SECONDS\n"
-        )
-    if answer.behind:
-        told = f"  intervals not aggregated yet: {answer.behind:,}; figures may change. Next: twinmart aggregate run\n"
-        stream.write(told.encode())
-    elif not count.rows:
-        stream.write(b"  nothing happened in this time\n")
-    for number, gap in enumerate(answer.gaps, 1):
-        end = "goes on" if gap.is_open else f"to {gap.to_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-        stream.write(
-            f"  gap {number}: {gap.source}, {gap.cause}, {gap.from_at.astimezone(zone):%Y-%m-%d %H:%M:%S} {end};"
-            f" figures may be too low ({gap.gap_key})\n".encode()
-        )
-    if about["answered_by"] != "active site":
-        known = "is not known" if answer.age.seconds is None else f"is {answer.age.seconds:,.1f} s behind"
-        stream.write(
-            f"  answered by the standby of site {about['site']}, which {known}; as of {about['as_of']}\n".encode()
-        )
+    for remark in _remarks(answer, count.rows):
+        stream.write(f"  {remark}\n".encode())
     return count.rows
 
 

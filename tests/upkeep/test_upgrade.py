@@ -75,13 +75,11 @@ def make_partitions(old: Connection) -> None:
     """Make partitions as a release did, without what later ones hang on them."""
     for table in partitioned_tables(old):
         part = next(table.missing((int(DAWN.timestamp()), int(DAWN.timestamp()) + 1)))
-        start, end = table.bounds(part)
         old.execute(
             sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
                 sql.Identifier(table.schema, table.partition_name(part)),
                 sql.Identifier(table.schema, table.name),
-                sql.Literal(start),
-                sql.Literal(end),
+                *map(table.bound, part),
             )
         )
 

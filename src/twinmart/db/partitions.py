@@ -9,7 +9,7 @@ A new table is filled with the parent's shape and then attached: that lets reade
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -66,15 +66,25 @@ class PartitionedTable:
         return next((end for start, end in self.covered if start == FOREVER), None)
 
     def partition_name(self, part: Span) -> str:
-        """Return the name of a partition: the table's and the day on which the partition begins."""
-        return f"{self.name}_p{datetime.fromtimestamp(part[0], UTC):%Y%m%d}"
+        """Return the name of a partition: the table's and the day on which the partition begins.
 
-    def bounds(self, part: Span) -> tuple[str | int, str | int]:
-        """Return the ends of a partition as values of the table's key."""
-        if self.key_kind == "epoch":
-            return part
-        start, end = (datetime.fromtimestamp(second, UTC).isoformat() for second in part)
-        return start, end
+        One that reaches back for ever is called by the day before which it stands for everything.
+        """
+        start, end = part
+        if start == FOREVER:
+            return f"{self.name}_before{_at(end):%Y%m%d}"
+        return f"{self.name}_p{_at(start):%Y%m%d}"
+
+    def bound(self, second: int) -> sql.Composable:
+        """Return an end of a partition as a value of the table's key."""
+        if second == FOREVER:
+            return sql.SQL("MINVALUE")
+        return sql.Literal(second if self.key_kind == "epoch" else _at(second).isoformat())
+
+    def lacking(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """Yield what is left of spans when those are taken out that the table's partitions cover."""
+        for span in spans:
+            yield from _without(span, self.covered)
 
 
 def ensure_partitions(
@@ -114,8 +124,7 @@ def copy_partitions(source: Connection, target: Connection, *, since: datetime |
     for table in partitioned_tables(source):
         there = known.get((table.schema, table.name))
         spans = [span for span in table.covered if since is None or span[1] > since.timestamp()]
-        lacking = [part for span in spans for part in _without(span, there.covered)] if there else []
-        for part in lacking:
+        for part in there.lacking(spans) if there else ():
             with target.transaction():
                 target.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("partitions"),))
                 _make(target, table, part)
@@ -128,9 +137,11 @@ class PartitionMemory:
     """Remembers the days for which partitions are known to exist, so that a loader may ask before each batch.
 
     One for each connection string and process. A day that was known stays covered: a purge puts one partition in the
-    place of those that it drops, at once, so that it takes nobody the ground from under their feet.
+    place of those that it drops, at once, so that it takes nobody the ground from under their feet. Where a day needs
+    partitions, ``elsewhere_first`` is called before they are made.
     """
 
+    elsewhere_first: Callable[[datetime, datetime], object] = lambda _from_at, _to_at: None
     _days: set[int] = field(default_factory=set)
 
     def ensure(self, connection: Connection, from_at: datetime, to_at: datetime) -> list[str]:
@@ -139,7 +150,10 @@ class PartitionMemory:
         unknown = set(range(start // DAY_S, -(-end // DAY_S))) - self._days
         if not unknown:
             return []
-        made = ensure_partitions(connection, _at(min(unknown) * DAY_S), _at((max(unknown) + 1) * DAY_S))
+        first, end_at = _at(min(unknown) * DAY_S), _at((max(unknown) + 1) * DAY_S)
+        if any(_missing(connection, _whole_seconds(first, end_at))):
+            self.elsewhere_first(first, end_at)
+        made = ensure_partitions(connection, first, end_at)
         self._days |= unknown
         return made
 
@@ -186,12 +200,11 @@ def _missing(connection: Connection, span: Span, schema: str | None = None) -> I
 def _make(connection: Connection, table: PartitionedTable, part: Span) -> None:
     root = sql.Identifier(table.schema, table.name)
     name = sql.Identifier(table.schema, table.partition_name(part))
-    start, end = table.bounds(part)
     connection.execute(
         sql.SQL(
             "CREATE TABLE {name} (LIKE {root} INCLUDING ALL EXCLUDING COMMENTS);"
             "ALTER TABLE {root} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
-        ).format(name=name, root=root, start=sql.Literal(start), end=sql.Literal(end))
+        ).format(name=name, root=root, start=table.bound(part[0]), end=table.bound(part[1]))
     )
     fence_as_root(connection, name, root)
 
@@ -218,6 +231,16 @@ def _without(span: Span, covered: Iterable[Span]) -> Iterator[Span]:
         start = covered_end
     if start < end:
         yield start, end
+
+
+def in_words(span: Span) -> str:
+    """Return a span as people read it.
+
+    >>> in_words((0, 86400)), in_words((FOREVER, 86400))
+    ('from 1970-01-01 to 1970-01-02', 'before 1970-01-02')
+    """
+    start, end = span
+    return f"before {_at(end):%Y-%m-%d}" if start == FOREVER else f"from {_at(start):%Y-%m-%d} to {_at(end):%Y-%m-%d}"
 
 
 def span_of(bound: str, key_kind: str) -> Span:

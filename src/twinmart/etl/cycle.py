@@ -22,12 +22,14 @@ from twinmart.collect.idb import Idb
 from twinmart.config.sources import Collector, collectors
 from twinmart.db.connect import Connection, advisory_lock, mapped_error, mapped_errors, session
 from twinmart.db.migrate import schema_state
+from twinmart.db.partitions import PartitionMemory
 from twinmart.db.sqlfiles import sql_text
 from twinmart.etl.delays import Delays
 from twinmart.etl.extract import Extractor, Taken
 from twinmart.etl.gaps import note_gaps
 from twinmart.etl.idbs import Idbs
 from twinmart.etl.peers import Peers
+from twinmart.etl.standbys import Standbys
 from twinmart.etl.transform import Transformed, Transformer, check_epoch
 
 log = structlog.get_logger(__name__)
@@ -135,9 +137,12 @@ class Etl:
             opening.callback(self._peers.stop)
             self._peers.start()
             self._peers.check(epoch)
-            self._extractor = Extractor(taking)
+            standbys = Standbys(self._site, self._dsns)
+            self._extractor = Extractor(taking, PartitionMemory(standbys.make_partitions))
             self._delays = Delays(taking)
-            self._transformer = Transformer(self._mart, side, self._site, epoch)
+            self._transformer = Transformer(
+                self._mart, side, self._site, epoch, partitions=PartitionMemory(standbys.make_partitions)
+            )
             self._idbs = Idbs(self._site, self._dsns)
             opening.callback(self._idbs.close)
             # Left first, so that no connection is closed under the thread that works with it.

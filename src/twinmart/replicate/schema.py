@@ -5,7 +5,7 @@ whatever is made is made there before. What rows a migration brings are brought 
 the active site they are marked as coming from an origin, and the link sends on nothing that came from one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ from twinmart import errors
 from twinmart.config.options import effective
 from twinmart.db.connect import Connection, advisory_lock
 from twinmart.db.migrate import migrate, schema_state
-from twinmart.db.partitions import copy_partitions
+from twinmart.db.partitions import copy_partitions, in_words, partitioned_tables
 from twinmart.db.sqlfiles import sql_text
 from twinmart.replicate import fence
 from twinmart.replicate.ends import End, reach
@@ -54,7 +54,7 @@ class Drift:
 
 
 def fingerprint(connection: Connection) -> dict[tuple[str, str], str]:
-    """Return the shape of a mart: definition by kind and name."""
+    """Return the shape of a mart without its partitions: definition by kind and name."""
     return {
         (kind, name): definition for kind, name, definition in connection.execute(sql_text("replicate/fingerprint"))
     }
@@ -71,7 +71,25 @@ def drift(source: Connection, target: Connection) -> list[Drift]:
         # Of a table that is missing, its columns are not told one by one.
         if key[0] == "table" or not any(key[1].startswith((f"{table}.", f"{table} ")) for table in missing_tables)
     ]
+    found += _partition_drift(source, target)
     return sorted(found, key=lambda one: (not one.breaks, one))
+
+
+def _partition_drift(source: Connection, target: Connection) -> Iterator[Drift]:
+    """Yield the spans that one end has partitions for and the other has not.
+
+    How a span is divided does not matter: where one end has purged and the other is about to, one partition stands at
+    the one for many at the other.
+    """
+    here, there = (
+        {f"{table.schema}.{table.name}": table for table in partitioned_tables(one) if table.schema in fence.SCHEMAS}
+        for one in (source, target)
+    )
+    for name in here.keys() & there.keys():
+        for span in there[name].lacking(here[name].covered):
+            yield Drift("partition", f"{name} {in_words(span)}", "", None)
+        for span in here[name].lacking(there[name].covered):
+            yield Drift("partition", f"{name} {in_words(span)}", None, "")
 
 
 def require_same_shape(source: Connection, target: Connection) -> None:

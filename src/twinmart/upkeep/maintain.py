@@ -18,6 +18,7 @@ from twinmart.db.connect import session
 from twinmart.db.partitions import ensure_partitions
 from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import MartError
+from twinmart.etl.standbys import Standbys
 from twinmart.upkeep.calendars import ensure_calendars, ensure_views, extend_standard
 from twinmart.upkeep.purge import Purged, purge_as_decided, purge_idb
 from twinmart.upkeep.retention import decide, purge_rows, terminate
@@ -60,11 +61,15 @@ def maintain(
     return summary
 
 
-def make_partitions(work: Work, _dsns: Mapping[int, str], now: datetime) -> list[str]:
-    """Make the partitions that the days ahead need, of the width that the options say; return their names."""
+def make_partitions(work: Work, dsns: Mapping[int, str], now: datetime) -> list[str]:
+    """Make the partitions that the days ahead need, of the width that the options say; return their names.
+
+    A standby that answers gets them first.
+    """
     _set_widths(work)
-    ahead = timedelta(days=work.options.number("gim-etl", "partitioning-ahead-range"))
-    return ensure_partitions(work.mart, now - BEHIND, now + ahead)
+    from_at, to_at = now - BEHIND, now + timedelta(days=work.options.number("gim-etl", "partitioning-ahead-range"))
+    Standbys(work.site, dsns).make_partitions(from_at, to_at)
+    return ensure_partitions(work.mart, from_at, to_at)
 
 
 def _set_widths(work: Work) -> None:

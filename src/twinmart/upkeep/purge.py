@@ -128,16 +128,17 @@ def _purge(connection: Connection, table: PartitionedTable, before_at: datetime,
     for part in old:
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(part.identifier))
     end = max(part.end for part in old)
-    rest = sql.Identifier("ops", remainder_name(table, end))
+    name = table.partition_name((FOREVER, end))
+    rest = sql.Identifier("ops", name)
     root = sql.Identifier(table.schema, table.name)
-    bound = table.bounds((end, end))[1]
+    bound = table.bound(end)
     # Filled in a schema that is not replicated: the other site keeps its own.
     connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING COMMENTS)").format(rest, root))
     kept = connection.execute(
         sql.SQL("INSERT INTO {} {}").format(
             rest,
             sql.SQL(sql_text(keep)).format(
-                root=root, before=sql.Literal(bound), cut_off=sql.Literal(cut_off), mark=sql.Literal(mark)
+                root=root, before=bound, cut_off=sql.Literal(cut_off), mark=sql.Literal(mark)
             ),
         )
     ).rowcount
@@ -149,16 +150,15 @@ def _purge(connection: Connection, table: PartitionedTable, before_at: datetime,
         sql.SQL(
             "ALTER TABLE {root} ATTACH PARTITION {rest} FOR VALUES FROM (MINVALUE) TO ({end});"
             "ALTER TABLE {rest} SET SCHEMA {schema}"
-        ).format(root=root, rest=rest, end=sql.Literal(bound), schema=sql.Identifier(table.schema))
+        ).format(root=root, rest=rest, end=bound, schema=sql.Identifier(table.schema))
     )
-    fence_as_root(connection, sql.Identifier(table.schema, remainder_name(table, end)), root)
+    fence_as_root(connection, sql.Identifier(table.schema, name), root)
     return [_note(connection, table, old, end, kept)]
 
 
 def _note(connection: Connection, table: PartitionedTable, old: Sequence[_Part], end: int, kept: int) -> Purged:
-    size = connection.execute(
-        "SELECT pg_total_relation_size(to_regclass(%s))", (f'"{table.schema}"."{remainder_name(table, end)}"',)
-    ).fetchone()
+    rest = f'"{table.schema}"."{table.partition_name((FOREVER, end))}"'
+    size = connection.execute("SELECT pg_total_relation_size(to_regclass(%s))", (rest,)).fetchone()
     freed = sum(part.bytes for part in old) - int(size[0] if size else 0)
     dropped = sum(not part.is_remainder for part in old)
     connection.execute(
@@ -167,11 +167,6 @@ def _note(connection: Connection, table: PartitionedTable, old: Sequence[_Part],
         (table.schema, table.name, datetime.fromtimestamp(end, UTC), dropped, freed, kept),
     )
     return Purged(f"{table.schema}.{table.name}", dropped, freed, kept)
-
-
-def remainder_name(table: PartitionedTable, end: int) -> str:
-    """Return the name of the partition that stands for all before a moment: the table's and that day."""
-    return f"{table.name}_before{datetime.fromtimestamp(end, UTC):%Y%m%d}"
 
 
 def _parts(connection: Connection, table: PartitionedTable) -> list[_Part]:

@@ -1,5 +1,5 @@
--- What replication needs to be alike at both sites: columns, keys, partitions and indexes of the tables that cross the link.
--- grain   one row a table, column, key, index and partition
+-- What replication needs to be alike at both sites: columns, keys and indexes of the tables that cross the link.
+-- grain   one row a table, column, key and index
 -- reads   ops.replicated_table
 -- writes  nothing
 -- rule    names and definitions only, never object numbers, so that two databases can be compared; TimeZone is UTC
@@ -24,10 +24,4 @@ FROM ops.replicated_table
 JOIN pg_index ON indrelid = table_oid
 JOIN pg_class ON pg_class.oid = indexrelid
 WHERE NOT is_partition
-UNION ALL
-SELECT 'partition', root.schema_name || '.' || root.table_name || ' ' || pg_get_expr(relpartbound, leaf.table_oid), ''
-FROM ops.replicated_table AS leaf
-JOIN ops.replicated_table AS root ON root.table_oid = leaf.root_oid
-JOIN pg_class ON pg_class.oid = leaf.table_oid
-WHERE leaf.is_partition AND NOT leaf.is_partitioned
 ORDER BY 1, 2

@@ -15,8 +15,8 @@ from tests.report.conftest import aggregated
 from tests.support import Mart, MartServer
 from tests.truth.asked import on_the_phone, served
 from tests.truth.loading import Told, load
-from tests.truth.recording import Recording
-from tests.truth.test_totals import queues_told, readme_table
+from tests.truth.recording import POOL, ROBOT, Recording
+from tests.truth.test_totals import ONE_ANSWER_S, agents_true, queues_told, readme_table
 from twinmart.config.store import Store
 from twinmart.model.events import Kind
 
@@ -80,6 +80,42 @@ def test_waits_and_counts_are_those_of_the_facts_that_the_truth_confirms(
         assert 0 <= row["entered"] - sums.counts["visits"] <= cut, queue
         assert 0 <= row["accepted_in_time"] - sums.counts["within"] <= cut, queue
         assert row["accept_time_s"] >= sums.seconds["wait"] - 0.01, queue
+
+
+@pytest.mark.parametrize("name", ["edges", pytest.param("site1", marks=pytest.mark.soak)])
+def test_talk_and_hold_of_every_queue_are_those_of_the_truth(
+    of: Callable[[str], Loaded], recordings: Path, name: str
+) -> None:
+    """The truth tells talk from answer to the end, hold and conferences included, of consultations too."""
+    mart, _ = of(name)
+    rows = {row["queue"]: row for row in told(mart, "queue-summary").rows}
+    for queue, sums in readme_table(recordings / "README.md", name).items():
+        row = rows[queue]
+        hold = row["hold_time_s"] + row["consult_hold_time_s"]
+        talk = row["engage_time_s"] + row["conference_time_s"] + row["consult_engage_time_s"] + hold
+        assert talk == pytest.approx(sums.seconds["talk"], rel=SHARE), queue
+        assert hold == pytest.approx(sums.seconds["hold"], rel=SHARE), queue
+        assert row["handle_time_s"] == pytest.approx(
+            row["engage_time_s"] + row["hold_time_s"] + row["wrap_time_s"] + row["conference_time_s"]
+        )
+
+
+@pytest.mark.parametrize("name", ["edges", pytest.param("site1", marks=pytest.mark.soak)])
+def test_talk_and_hold_of_every_agent_are_those_of_the_truth(of: Callable[[str], Loaded], name: str) -> None:
+    """Calls that an agent placed to colleagues are dialled and talked in one figure; all others are told apart."""
+    mart, loaded = of(name)
+    rows = {row["agent"]: row for row in told(mart, "agent-utilization", by=("agent",)).rows}
+    totals, compared = loaded.recording.agent_totals(), 0
+    for number, sums in agents_true(loaded).items():
+        if loaded.recording.kinds[number] in {ROBOT, POOL}:
+            continue
+        row = rows[totals[number]["name"]]
+        hold = row["hold_time_s"] + row["consult_received_hold_time_s"]
+        talk = row["engage_time_s"] + row["conference_time_s"] + row["consult_received_time_s"] + hold
+        true = sum(sums.seconds[f"{kind}_talk_s"] for kind in ("queue", "direct", "consult", "outbound", "internal"))
+        assert talk == pytest.approx(true, rel=SHARE, abs=ONE_ANSWER_S), number
+        compared += 1
+    assert compared >= 10
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -108,7 +108,7 @@ def test_after_a_crash_every_queue_sums_up_to_the_visits_that_were_not_cut_off(c
 @pytest.mark.parametrize("name", ["site1", "edges"])
 def test_every_agent_sums_up_to_the_table_of_agents(name: str, request: pytest.FixtureRequest) -> None:
     told: Told = request.getfixturevalue(name)
-    true = _agents_true(told)
+    true = agents_true(told)
     found = _agents_told(told)
     assert found.keys() <= true.keys()
     for agent, sums in true.items():
@@ -134,7 +134,8 @@ def _agents_told(told: Told) -> dict[int, Sums]:
     return sums
 
 
-def _agents_true(told: Told) -> dict[int, Sums]:
+def agents_true(told: Told) -> dict[int, Sums]:
+    """The sums over the agents, by number, as the phones noted them."""
     kinds = ("direct", "consult", "consult_out", "outbound", "internal", "internal_out")
     sums = {}
     for agent, row in told.recording.agent_totals().items():

@@ -124,11 +124,15 @@ QUEUE: tuple[Measure, ...] = (
     _time("queue", "engage_time_s", "Engage Time", "Talk of the agents who took customers; hold and conferences are not in it.", "engage_time_ms", ENTRY),
     _time("queue", "hold_time_s", "Hold Time", "Hold by those agents.", "hold_time_ms", ENTRY),
     _time("queue", "wrap_time_s", "Wrap Time", "After-call work of those agents.", "wrap_time_ms", ENTRY),
+    _time("queue", "conference_time_s", "Conference Time", "Conferences of those agents.", "conference_time_ms", ENTRY),
     Measure("queue", "handle_time_s", "Handle Time", "Talk, hold, conferences and after-call work of those agents.", "engage + hold + wrap + conference time, in seconds", f"({_HANDLE} / 1000.0)::float8", SECONDS, ENTRY),
     Measure("queue", "avg_handle_time_s", "Avg Handle Time", "Handle time for each customer whom an agent took.", "(engage + hold + wrap + conference time) / customers answered", f"({_HANDLE} / 1000.0)::float8 / nullif(sum(fact.accepted - fact.consult_accepted), 0)", SECONDS, ENTRY),
     _count("queue", "transfers", "Transfers Initiated", "Answered customers whom the agent transferred.", "transfer_init", ENTRY),
     _count("queue", "consult_entered", "Consult Entered", "Of the entered, consultations that agents placed into the queue.", "consult_entered", ENTRY),
     _count("queue", "consult_accepted", "Consult Accepted", "Consultations answered.", "consult_accepted", ENTRY),
+    _time("queue", "consult_engage_time_s", "Consult Engage Time", "Talk in consultations answered, also with the customer whom they ended in.", "consult_engage_time_ms", ENTRY),
+    _time("queue", "consult_hold_time_s", "Consult Hold Time", "Hold in these.", "consult_hold_time_ms", ENTRY),
+    _time("queue", "consult_wrap_time_s", "Consult Wrap Time", "After-call work of these.", "consult_wrap_time_ms", ENTRY),
 )
 
 AGENT: tuple[Measure, ...] = (
@@ -148,6 +152,7 @@ AGENT: tuple[Measure, ...] = (
     _count("agent", "wrap", "Wrap", "Times of after-call work for customers.", "wrap", OFFER),
     _time("agent", "wrap_time_s", "Wrap Time", "After-call work for customers.", "wrap_time_ms", OFFER),
     _share("agent", "avg_wrap_time_s", "Avg Wrap Time", "After-call work for each time of it.", ("sum(fact.wrap_time_ms)", "sum(fact.wrap)"), OFFER, SECONDS),
+    _time("agent", "conference_time_s", "Conference Time", "Conferences with customers.", "conference_time_ms", OFFER),
     Measure("agent", "handle_time_s", "Handle Time", "Talk, hold, conferences and after-call work for customers.", "engage + hold + wrap + conference time, in seconds", f"({_HANDLE} / 1000.0)::float8", SECONDS, OFFER),
     Measure("agent", "avg_handle_time_s", "Avg Handle Time", "Handle time for each customer taken.", "(engage + hold + wrap + conference time) / accepted", f"({_HANDLE} / 1000.0)::float8 / nullif(sum(fact.accepted), 0)", SECONDS, OFFER),
     _count("agent", "transfers", "Transfers Initiated", "Of the accepted, those that the agent transferred.", "transfer_init_agent", OFFER),
@@ -155,6 +160,8 @@ AGENT: tuple[Measure, ...] = (
     _count("agent", "transfers_received", "Transfers Received Accepted", "Customers taken over from another agent.", "xfer_received_accepted", OFFER),
     _count("agent", "consult_received", "Consult Received Accepted", "Consultations and internal calls received and taken, no customer of one's own on the line.", "consult_received_accepted", OFFER),
     _time("agent", "consult_received_time_s", "Consult Received Engage Time", "Talk in these.", "consult_received_engage_time_ms", OFFER),
+    _time("agent", "consult_received_hold_time_s", "Consult Received Hold Time", "Hold in these.", "consult_received_hold_time_ms", OFFER),
+    _time("agent", "consult_received_wrap_time_s", "Consult Received Wrap Time", "After-call work of these.", "consult_received_wrap_time_ms", OFFER),
     _count("agent", "consult_initiated", "Consult Initiated", "Consultations that the agent began and that were answered.", "consult_initiated", OFFER),
     _time("agent", "consult_initiated_time_s", "Consult Initiated Time", "Dialling, talk and hold in these.", "consult_initiated_time_ms", OFFER),
 )

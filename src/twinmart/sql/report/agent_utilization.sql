@@ -60,6 +60,7 @@ SELECT
     sum(fact.wrap) AS wrap,
     (sum(fact.wrap_time_ms) / 1000.0)::float8 AS wrap_time_s,
     (sum(fact.wrap_time_ms) / 1000.0)::float8 / nullif(sum(fact.wrap), 0) AS avg_wrap_time_s,
+    (sum(fact.conference_time_ms) / 1000.0)::float8 AS conference_time_s,
     (sum(fact.engage_time_ms + fact.hold_time_ms + fact.wrap_time_ms + fact.conference_time_ms) / 1000.0)::float8 AS handle_time_s,
     (sum(fact.engage_time_ms + fact.hold_time_ms + fact.wrap_time_ms + fact.conference_time_ms) / 1000.0)::float8 /
         nullif(sum(fact.accepted), 0) AS avg_handle_time_s,
@@ -68,6 +69,8 @@ SELECT
     sum(fact.xfer_received_accepted) AS transfers_received,
     sum(fact.consult_received_accepted) AS consult_received,
     (sum(fact.consult_received_engage_time_ms) / 1000.0)::float8 AS consult_received_time_s,
+    (sum(fact.consult_received_hold_time_ms) / 1000.0)::float8 AS consult_received_hold_time_s,
+    (sum(fact.consult_received_wrap_time_ms) / 1000.0)::float8 AS consult_received_wrap_time_s,
     sum(fact.consult_initiated) AS consult_initiated,
     (sum(fact.consult_initiated_time_ms) / 1000.0)::float8 AS consult_initiated_time_s,
     CASE WHEN count(dark.gap_key) = 0 THEN 'complete' WHEN count(fact.label_key) = 0 THEN 'none' ELSE 'partial' END AS data,

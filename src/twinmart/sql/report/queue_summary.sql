@@ -70,12 +70,16 @@ SELECT
     (sum(fact.engage_time_ms) / 1000.0)::float8 AS engage_time_s,
     (sum(fact.hold_time_ms) / 1000.0)::float8 AS hold_time_s,
     (sum(fact.wrap_time_ms) / 1000.0)::float8 AS wrap_time_s,
+    (sum(fact.conference_time_ms) / 1000.0)::float8 AS conference_time_s,
     (sum(fact.engage_time_ms + fact.hold_time_ms + fact.wrap_time_ms + fact.conference_time_ms) / 1000.0)::float8 AS handle_time_s,
     (sum(fact.engage_time_ms + fact.hold_time_ms + fact.wrap_time_ms + fact.conference_time_ms) / 1000.0)::float8 /
         nullif(sum(fact.accepted - fact.consult_accepted), 0) AS avg_handle_time_s,
     sum(fact.transfer_init) AS transfers,
     sum(fact.consult_entered) AS consult_entered,
     sum(fact.consult_accepted) AS consult_accepted,
+    (sum(fact.consult_engage_time_ms) / 1000.0)::float8 AS consult_engage_time_s,
+    (sum(fact.consult_hold_time_ms) / 1000.0)::float8 AS consult_hold_time_s,
+    (sum(fact.consult_wrap_time_ms) / 1000.0)::float8 AS consult_wrap_time_s,
     CASE WHEN count(dark.gap_key) = 0 THEN 'complete' WHEN count(fact.label_key) = 0 THEN 'none' ELSE 'partial' END AS data,
     array_agg(DISTINCT dark.gap_key::text) FILTER (WHERE dark.gap_key IS NOT NULL) AS gaps
 FROM fact

@@ -18,13 +18,13 @@ from twinmart import errors
 from twinmart.aggregate.audit import audit
 from twinmart.aggregate.job import aggregate
 from twinmart.aggregate.requests import parse_raw, pending, request
-from twinmart.aggregate.schedule import OLD, RECENT, Schedule, Writers
 from twinmart.aggregate.sets import SETS
 from twinmart.aggregate.work import Unit, Work
 from twinmart.config.sources import ensure_collector, ensure_source
 from twinmart.config.store import Store
 from twinmart.db.connect import Connection
 from twinmart.db.partitions import ensure_partitions
+from twinmart.model.writers import OLD, RECENT, Schedule, Writers
 
 DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = int(DAY.timestamp())

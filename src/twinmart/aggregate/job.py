@@ -11,7 +11,6 @@ from threading import Lock
 import psycopg
 
 from twinmart.aggregate.rebuild import Rebuilder
-from twinmart.aggregate.schedule import Schedule
 from twinmart.aggregate.sets import Shape
 from twinmart.aggregate.work import Unit, Work
 from twinmart.config.options import Options, effective
@@ -19,6 +18,7 @@ from twinmart.db.connect import Connection, advisory_lock, connect, mapped_error
 from twinmart.db.migrate import schema_state
 from twinmart.db.sqlfiles import sql_text
 from twinmart.etl.transform import check_epoch
+from twinmart.model.writers import Schedule
 
 LOCK = "aggregate"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Condition
 
-from twinmart.aggregate.schedule import Schedule
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
+from twinmart.model.writers import Schedule
 
 # Intervals that began within so many seconds are recent.
 RECENT_S = 86_400

@@ -13,7 +13,6 @@ class Effect(StrEnum):
     AT_ONCE = "at once"
     NEXT_CYCLE = "next ETL cycle"
     NEXT_RUN = "next run of the job"
-    RESTART = "restart"
 
 
 class Level(StrEnum):

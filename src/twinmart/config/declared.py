@@ -53,6 +53,7 @@ SCHEDULE = (
 
 _days = partial(Declaration, "gim-etl", type=Type.INTEGER, takes_effect=Effect.NEXT_RUN, unit="days", most=36500)
 _etl = partial(Declaration, "gim-etl", takes_effect=Effect.NEXT_CYCLE)
+_run = partial(Declaration, "gim-etl", takes_effect=Effect.NEXT_RUN)
 
 ETL = (
     _days("days-to-keep-gim-facts", default="400", sentence="How long facts are kept, by their start.", least=1),
@@ -82,7 +83,7 @@ ETL = (
         most=366,
         sentence="For how long from now partitions are made ahead.",
     ),
-    _etl(
+    _run(
         "partitioning-interval-size-gim",
         Type.INTEGER,
         "86400",
@@ -91,7 +92,7 @@ ETL = (
         least=86400,
         most=31_536_000,
     ),
-    _etl(
+    _run(
         "partitioning-interval-size-gidb",
         Type.INTEGER,
         "86400",
@@ -100,11 +101,11 @@ ETL = (
         least=86400,
         most=31_536_000,
     ),
-    _etl(
+    _run(
         "max-call-duration",
         Type.INTEGER,
         "3600",
-        "The longest call that is believed; one that is heard of no more is ended so long after its last event.",
+        "The longest call that is believed; one that nothing is heard of for so long is ended with its last event.",
         unit="s",
         least=60,
         most=604_800,
@@ -127,7 +128,7 @@ ETL = (
         least=60,
         most=3600,
     ),
-    _etl(
+    _run(
         "etl-start-date",
         Type.DATE,
         None,

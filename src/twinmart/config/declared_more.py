@@ -51,7 +51,7 @@ CALENDAR = (
         "true",
         "Whether a week ends with its year, so that first and last may be short.",
     ),
-    _calendar("fiscal-year-start", Type.TEXT, "1-1", "Month and day on which a fiscal year begins, such as 4-1."),
+    _calendar("fiscal-year-start", Type.MONTH_DAY, "1-1", "Month and day on which a fiscal year begins, such as 4-1."),
     _calendar(
         "fiscal-year-week-pattern",
         Type.CHOICE,
@@ -94,7 +94,7 @@ EXPORT = (
         least=0,
         most=3600,
     ),
-    _export("output-files-encoding", Type.TEXT, "utf8", "Encoding of text files, by its name in Python."),
+    _export("output-files-encoding", Type.ENCODING, "utf8", "Encoding of text files, by its name in Python."),
     _export("start-date", Type.DATE, None, "Earliest day that is exported; unset: all."),
     _export(
         "use-export-views",
@@ -126,7 +126,7 @@ AGGREGATION = (
     ),
     _aggregation(
         "writer-schedule",
-        Type.TEXT,
+        Type.WRITERS,
         "default=flex(3:1)",
         "Writers for recent and for old intervals, by hours of the day: default=flex(3:1);hour(8-19)=strict(1:0).",
     ),

@@ -19,7 +19,7 @@ WITNESS = (
     _witness("user", Type.TEXT, None, "User at etcd; unset: it asks for none."),
     _witness(
         "password-reference",
-        Type.TEXT,
+        Type.REFERENCE,
         None,
         "Where its password is found: env:NAME, file:/path or keyring:SERVICE/NAME.",
     ),

@@ -1,11 +1,10 @@
 """What each kind of object is like: its properties, checked when they are written."""
 
-import re
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-_REFERENCE = re.compile(r"env:\w+|file:/.+|file:.+|keyring:[^/]+/.+")
+from twinmart.config.values import Type
 
 Number: TypeAlias = Annotated[int, Field(ge=1, le=99)]
 Role: TypeAlias = Literal["ICON_CFG", "ICON_CORE", "ICON_MM", "ICON_OCS", "INFO_MART"]
@@ -15,9 +14,12 @@ LCA_PORT, LEAST_LCA_PORT = 4999, 2000
 
 
 def _reference(text: str) -> str:
-    if not _REFERENCE.fullmatch(text):
+    try:
+        Type.REFERENCE.parse(text)
+    except ValueError:
         # What was given may be the password itself, so it is not repeated.
-        raise ValueError("the secret itself is never stored: write env:NAME, file:PATH or keyring:SERVICE/NAME")
+        told = "the secret itself is never stored: write env:NAME, file:PATH or keyring:SERVICE/NAME"
+        raise ValueError(told) from None
     return text
 
 

@@ -4,6 +4,7 @@ Options are read when they are needed, not once at the start, so that a change i
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -39,12 +40,13 @@ class Options:
     def get(self, section: str, name: str) -> Value | None:
         """Return the value set on the application, or else the declared default; None when there is neither.
 
+        A text that stands for no value, written past our commands, counts as not set; ``config check`` tells of it.
+
         Raises:
             LookupError: no such option is declared; a mistake of ours.
         """
         known = _known(section, name)
-        text = self.texts.get(_OWN, {}).get((section, name), known.default)
-        return None if text is None else known.parse(text)
+        return _value(known, self.texts.get(_OWN, {}).get((section, name)))
 
     def at(
         self, section: str, name: str, *, tenant: str = "default", media: str | None = None,
@@ -67,8 +69,8 @@ class Options:
             for wanted in (*names, name):
                 text = self.texts.get(holder, {}).get((section, wanted))
                 if text is not None:
-                    return known.parse(text)
-        return None if known.default is None else known.parse(known.default)
+                    return _value(known, text)
+        return _value(known, None)
 
     def sections(self, prefix: str) -> list[str]:
         """Return the sections on the application that begin so, such as those of custom calendars: ``date-time-``."""
@@ -130,6 +132,13 @@ def effective(connection: Connection, kind: str = "application", name: str = "ma
     ):
         texts.setdefault((held_kind, held_name), {})[section, option] = value
     return Options(texts)
+
+
+def _value(known: Declaration, text: str | None) -> Value | None:
+    if text is not None:
+        with suppress(ValueError):
+            return known.parse(text)
+    return None if known.default is None else known.parse(known.default)
 
 
 def _known(section: str, name: str) -> Declaration:

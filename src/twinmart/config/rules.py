@@ -11,6 +11,7 @@ from twinmart.config.declaration import Declaration, Level
 from twinmart.config.declared import LEFT_OUT
 from twinmart.config.kinds import CONNECTED, KINDS, LCA_PORT, LEAST_LCA_PORT, WITH_OPTIONS
 from twinmart.config.options import DECLARED, declaration
+from twinmart.config.values import Type
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
 
@@ -172,8 +173,10 @@ def _wrong_value(
     known: Declaration, section: str, name: str, text: str, old: str | None, error: ValueError
 ) -> errors.WrongConfiguration:
     stays = f'"{old}"' if old is not None else f"unset, so {known.default or 'none'}"
+    # What was written for a reference may be the secret itself.
+    told = "as it was written" if known.type is Type.REFERENCE else f'"{text}"'
     return errors.WrongConfiguration(
-        f'option "[{section}] {name}" cannot be "{text}"',
+        f'option "[{section}] {name}" cannot be {told}',
         detail=f"allowed: {error}{f' (unit {known.unit})' if known.unit else ''}; it stays {stays}",
         hint=f"{known.sentence} See docs/reference/options.md.",
     )

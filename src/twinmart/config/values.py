@@ -4,6 +4,7 @@ An option is kept as text, as people write it. ``Type.parse`` turns that into th
 ValueError, with words for people, when the text is not of the type.
 """
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +13,14 @@ from enum import StrEnum
 from typing import Self, TypeAlias, Union
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from twinmart.errors import WrongWriterSchedule
+from twinmart.model.writers import Schedule as WriterSchedule
+
 Value: TypeAlias = Union[bool, int, float, str, date, timedelta, "Cron", ZoneInfo, tuple[str, ...], tuple[float, ...]]
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+_MONTH_DAY = re.compile(r"(0?[1-9]|1[0-2])-(0?[1-9]|1\d|2[0-8])")
+_REFERENCE = re.compile(r"env:\w+|file:.+|keyring:[^/]+/.+")
 _FIELD = re.compile(r"(?P<from>\*|\d{1,2})(?:-(?P<to>\d{1,2}))?(?:/(?P<step>\d{1,2}))?")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _DAY = timedelta(days=1)
@@ -34,6 +40,10 @@ class Type(StrEnum):
     DATE = "date"
     WORDS = "words"
     NUMBERS = "numbers"
+    MONTH_DAY = "month-day"
+    ENCODING = "encoding"
+    REFERENCE = "reference"
+    WRITERS = "writers"
 
     @property
     def meaning(self) -> str:
@@ -167,6 +177,31 @@ def _numbers(text: str) -> tuple[float, ...]:
     return found
 
 
+def _written_like(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _encoding(text: str) -> str:
+    try:
+        codecs.lookup(text)
+    except (LookupError, ValueError):
+        raise ValueError from None
+    return text
+
+
+def _writers(text: str) -> str:
+    try:
+        WriterSchedule.parse(text)
+    except WrongWriterSchedule as error:
+        raise ValueError(f"{Type.WRITERS.meaning}; {(error.detail or '').partition(';')[0]}") from None
+    return text
+
+
 _PARSERS: dict[Type, Callable[[str], Value]] = {
     Type.BOOLEAN: _boolean,
     Type.INTEGER: _integer,
@@ -179,6 +214,10 @@ _PARSERS: dict[Type, Callable[[str], Value]] = {
     Type.DATE: date.fromisoformat,
     Type.WORDS: _words,
     Type.NUMBERS: _numbers,
+    Type.MONTH_DAY: _written_like(_MONTH_DAY),
+    Type.ENCODING: _encoding,
+    Type.REFERENCE: _written_like(_REFERENCE),
+    Type.WRITERS: _writers,
 }
 
 _MEANINGS = {
@@ -193,4 +232,8 @@ _MEANINGS = {
     Type.DATE: "a day, as 2026-01-31",
     Type.WORDS: "words with commas between them",
     Type.NUMBERS: "rising numbers with commas between them",
+    Type.MONTH_DAY: "month and day, such as 4-1, the day 28 at most",
+    Type.ENCODING: "name of an encoding of text, such as utf8",
+    Type.REFERENCE: "env:NAME, file:/path or keyring:SERVICE/NAME, never the secret itself",
+    Type.WRITERS: "such as default=flex(3:1);hour(8-19)=strict(3:0), with 1 to 10 writers",
 }

@@ -52,6 +52,10 @@ class Agenda:
                 found.append(Due(job, at, until))
         return found
 
+    def ends(self, due: Due) -> datetime | None:
+        """Return when the schedule, as it is now, ends a job that it began; None where it leaves that to the job."""
+        return None if due.until is None or due.at is None else due.at + self.schedule.aggregate_for
+
     def _known_from(self, job: str) -> datetime:
         """Return since when instants count that nobody has served; aggregation goes on for hours after its own."""
         return self.began_at - self.schedule.aggregate_for if job == AGGREGATE else self.began_at

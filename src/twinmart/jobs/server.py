@@ -236,7 +236,7 @@ class MartServer:
         for work in self._works:
             if not all(state.allows(self._catalogue.get(job)) for job in work.jobs):
                 ask_to_stop(work, BY_SERVER)
-            elif work.due.until is not None and now >= work.due.until:
+            elif (until := self._agenda.ends(work.due)) is not None and now >= until:
                 ask_to_stop(work, BY_SCHEDULE)
             elif work.cycles is not None and (
                 not self._agenda.goes_on(now, work.jobs, found.holds)

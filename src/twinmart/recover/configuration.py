@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from twinmart import errors
+from twinmart.config.sources import collectors, ensure_collector, ensure_source
 from twinmart.config.store import Store
 from twinmart.config.topology import raise_epoch
 from twinmart.replicate import fence
@@ -14,6 +15,8 @@ from twinmart.replicate.turn import hold_writes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from twinmart.config.store import Object
+    from twinmart.db.connect import Connection
     from twinmart.recover.world import SiteWorld
 
 
@@ -119,22 +122,31 @@ class SiteConfiguration:
             self._switch(store, "access_point", site, on=on)
 
     def adopt_collectors(self, at: int, site: int) -> str:
-        """Enable the collectors and access points that are disabled, at this site; say which."""
-        adopted = []
-        with self._store(at) as store:
+        """Give every source a collector at this site; say which.
+
+        Objects that are disabled are used again. A source whose second collector stood at a site that is neither of
+        the two has it moved; one that never had a second collector is given one.
+        """
+        with self._world.change(at) as connection:
+            store = self._store_in(connection)
             if store.find("site", str(site)) is None:
                 raise errors.NotReady(
                     f"the configuration has no site {site}", hint=f"Make it with: twinmart init --sites {site}."
                 )
-            for one in store.all("collector"):
-                point = store.find("access_point", one.name)
-                if one.enabled and point is not None and point.enabled:
-                    continue
-                store.put("collector", one.name, {"site": site}, enabled=True)
-                if point is not None:
-                    store.put("access_point", one.name, {"site": site}, enabled=True)
-                adopted.append(one.name)
-        return "enabled: " + ", ".join(adopted) if adopted else "none was disabled"
+            adopted = [one.name for one in store.all("collector") if _is_free(store, one, {at, site})]
+            for name in adopted:
+                store.put("collector", name, {"site": site}, enabled=True)
+                if store.find("access_point", name) is not None:
+                    store.put("access_point", name, {"site": site}, enabled=True)
+            heard = {one.source_name for one in collectors(connection) if one.site == site}
+            deaf = [one.name for one in store.all("source") if one.enabled and one.name not in heard]
+            made = [
+                ensure_collector(connection, ensure_source(connection, name, store=store), site=site, store=store).name
+                for name in deaf
+            ]
+        told = [f"enabled: {', '.join(adopted)}"] if adopted else []
+        told += [f"made: {', '.join(made)}"] if made else []
+        return "; ".join(told) or "none was disabled, and none was missing"
 
     def run_schedule(self, at: int, *, on: bool) -> None:
         """Set the option run-scheduler."""
@@ -162,4 +174,14 @@ class SiteConfiguration:
     @contextmanager
     def _store(self, at: int) -> Iterator[Store]:
         with self._world.change(at) as connection:
-            yield Store(connection, author="twinmart recover", reason=f"run {self._world.run[:8]}")
+            yield self._store_in(connection)
+
+    def _store_in(self, connection: Connection) -> Store:
+        return Store(connection, author="twinmart recover", reason=f"run {self._world.run[:8]}")
+
+
+def _is_free(store: Store, collector: Object, sites: set[int]) -> bool:
+    """Whether a collector is not in use, or stands at a site that is none of these."""
+    point = store.find("access_point", collector.name)
+    in_use = collector.enabled and point is not None and point.enabled
+    return not in_use or collector.properties.get("site") not in sites

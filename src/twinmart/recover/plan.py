@@ -12,6 +12,7 @@ from typing import Literal
 from twinmart import errors
 from twinmart.recover.model import Change, Facts, Plan, PlannedStep, SiteFacts, Step, Wish, digest
 from twinmart.recover.steps import steps_for
+from twinmart.recover.steps_common import all_on
 
 # Facts of a site that make a plan another plan. Times, lags and backlogs move by themselves and do not.
 _MATTER = (
@@ -121,7 +122,8 @@ def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     if wish.command == "drill":
         return False
     linked = other.link is not None and other.link.from_site == wish.target and other.link.is_on
-    return is_active and linked and other.replica_of == wish.target
+    followed = is_active and linked and other.replica_of == wish.target
+    return followed and (wish.command != "return" or all_on(facts[wish.survivor], wish.newcomer))
 
 
 def choose(command: str, facts: Facts, *, active: int | None = None, new: int | None = None) -> tuple[int, int]:

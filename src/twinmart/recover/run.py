@@ -244,7 +244,10 @@ class Executor:
         if there_is_a_way_back:
             yield from self._undo(run, steps)
             self.journal.write(run.id, "ended", state="undone")
-            taken_back = "Everything was taken back."
+            stands = [one.name for one in steps if one.undo is None and one.name in run.intents]
+            taken_back = "Everything was taken back" + (
+                f", but for what these did: {', '.join(stands)}." if stands else "."
+            )
         raise errors.StepNotReached(
             f"step {event.number}, {step.name}, did not reach its goal",
             detail=event.note,

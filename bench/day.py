@@ -15,7 +15,7 @@ _CALLS: LiteralString = """
 CREATE TEMPORARY TABLE call AS
 SELECT
     n,
-    mart.fact_key(1, 'call' || %(salt)s || n) AS id,
+    mart.fact_key(1, %(salt)s || ' call ' || n) AS id,
     entered.at,
     entered.at + entered.wait_ms * interval '1 millisecond' AS answered_at,
     entered.at + (entered.wait_ms + entered.talk_ms) * interval '1 millisecond' AS ended_at,

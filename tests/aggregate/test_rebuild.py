@@ -148,13 +148,18 @@ class TestRedo:
             request(facts, **{"from_at": DAY, "to_at": DAY + timedelta(hours=1), **wrong})
         assert asked(facts) == {}
 
-    def test_a_redo_mends_what_was_spoilt_and_an_audit_sees_it_before(self, facts: Connection, mart: Mart) -> None:
+    @pytest.mark.parametrize(
+        ("spoilt", "seen"),
+        [("subhr", {"subhr", "hour"}), ("hour", {"hour", "day"}), ("day", {"day", "month"}), ("month", {"month"})],
+    )
+    def test_a_redo_mends_what_was_spoilt_and_an_audit_sees_it_before(
+        self, facts: Connection, mart: Mart, spoilt: str, seen: set[str]
+    ) -> None:
         put_call(facts, 1, 21, 11, DAY, 5000, 60_000, "answered", "queue", 1)
         rebuild(mart)
-        facts.execute("UPDATE agg.queue_subhr SET accepted = 7")
+        facts.execute(f"UPDATE agg.queue_{spoilt} SET accepted = 7".encode())
         span: dict[str, Any] = {"from_at": DAY, "to_at": DAY + timedelta(hours=1)}
-        found = audit(facts, **span)
-        assert {(one.set_name, one.level) for one in found} == {("queue", "subhr"), ("queue", "hour")}
+        assert {(one.set_name, one.level) for one in audit(facts, **span)} == {("queue", level) for level in seen}
         request(facts, **span)
         rebuild(mart)
         assert audit(facts, **span) == []
@@ -265,6 +270,20 @@ class TestLittleNews:
         done = rebuild(mart)
         sets = facts.execute("SELECT count(*) FROM agg.agent_month").fetchone()
         assert (done["requests_left"], sets, facts.execute(query).fetchone()) == (0, (2,), before)
+        assert audit(facts, from_at=DAY, to_at=DAY + timedelta(days=1)) == []
+
+    def test_a_longest_wait_that_is_less_than_it_was_is_less_at_every_level(
+        self, facts: Connection, mart: Mart
+    ) -> None:
+        for number, wait_ms in ((1, 5000), (2, 3000)):
+            put_call(facts, number, 21, 11, DAY, wait_ms, 60_000, "answered", "queue", 1)
+        rebuild(mart)
+        facts.execute("UPDATE mart.mediation_segment_fact SET total_duration_ms = 2000 WHERE total_duration_ms = 5000")
+        assert rebuild(mart)["requests_left"] == 0
+        longest = [
+            row["accepted_time_max_ms"] for lv in ("hour", "month") for row in stored(facts, "queue", lv).values()
+        ]
+        assert longest == [3000, 3000]
         assert audit(facts, from_at=DAY, to_at=DAY + timedelta(days=1)) == []
 
     def test_units_that_write_the_same_rows_exclude_each_other(self) -> None:

@@ -13,9 +13,6 @@ from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
 from twinmart.etl.transform import check_epoch
 
-# So many rows or more are worth statistics before they are compared.
-ANALYZE_FROM = 20_000
-
 # The groups of a day of thousands of agents fit into it.
 WORK_MEM = "64MB"
 
@@ -54,46 +51,40 @@ class Rebuilder:
             if not taken.rowcount:
                 # Done meanwhile by the writer that had it when the list was read.
                 return 0
-            changed = self._store(shape, unit)
-            if not changed:
-                return 0
-            spans = list(unit.higher_spans())
-            changed += sum(self._store_higher(shape, Level(level), span, unit) for level, span in spans)
-            reached = Level(spans[-1][0] if spans else unit.level)
-            if reached is not Level.MONTH:
-                higher = Level.DAY if reached is Level.HOUR else Level.MONTH
-                self.mart.execute(sql_text("aggregate/request_higher"), {**unit.span(), **name, "level": str(higher)})
+            changed, reached = self._store_small(shape, unit) if unit.is_small else self._store_whole(shape, unit)
+            if (changed or unit.is_redo) and reached is not Level.MONTH:
+                higher = {"level": str(Level.DAY if reached is Level.HOUR else Level.MONTH), "is_redo": unit.is_redo}
+                self.mart.execute(sql_text("aggregate/request_higher"), {**unit.span(), **name, **higher})
         return changed
 
-    def _store(self, shape: Shape, unit: Unit) -> int:
-        """Bring the rows of a unit to what they should be; where nothing is stored yet, without a detour."""
-        level, span = Level(unit.level), unit.span()
-        if not unit.is_small and self.mart.execute(shape.any_stored(level), span).fetchone() == (False,):
-            return self.mart.execute(shape.insert(shape.stored(level), level), span).rowcount
-        found = self.mart.execute(shape.insert(shape.computed, level), span).rowcount
-        if found >= ANALYZE_FROM:
-            self.mart.execute(shape.analyze_computed())
-        if unit.is_small and not self.mart.execute(shape.note_moved(), span).rowcount:
-            return 0
-        return self._bring(shape, level, span, only_moved=False)
+    def _store_whole(self, shape: Shape, unit: Unit) -> tuple[int, Level]:
+        """Bring the rows of a unit, and its hours if it is of 15 minutes; return rows changed and the level reached."""
+        changed, reached = 0, Level(unit.level)
+        for level, span in ((unit.level, unit.span()), *unit.higher_spans()):
+            reached = Level(level)
+            is_new = self.mart.execute(shape.any_stored(reached), span).fetchone() == (False,)
+            changed += self.mart.execute(shape.insert(reached) if is_new else shape.bring(reached), span).rowcount
+        return changed, reached
 
-    def _store_higher(self, shape: Shape, level: Level, span: dict[str, object], unit: Unit) -> int:
-        """Add up a higher level in the same transaction: after little news only of those whose rows differed."""
-        if not unit.is_small and self.mart.execute(shape.any_stored(level), span).fetchone() == (False,):
-            return self.mart.execute(shape.insert(shape.stored(level), level), span).rowcount
-        self.mart.execute(shape.insert(shape.computed, level, only_moved=unit.is_small), span)
-        return self._bring(shape, level, span, only_moved=unit.is_small)
-
-    def _bring(self, shape: Shape, level: Level, span: dict[str, object], *, only_moved: bool) -> int:
-        changed = self.mart.execute(shape.delete(level, only_moved=only_moved), span).rowcount
-        changed += self.mart.execute(shape.merge(level), span).rowcount
-        self.mart.execute(shape.empty_computed())
-        return changed
+    def _store_small(self, shape: Shape, unit: Unit) -> tuple[int, Level]:
+        """Store what little news changes; day and month are told by how much, so they cost what the news is worth."""
+        changed, spans = 0, {Level.SUBHR: unit.span()} | {Level(level): span for level, span in unit.higher_spans()}
+        for level in (Level.SUBHR, Level.HOUR):
+            if not self.mart.execute(shape.note(level), spans[level]).rowcount:
+                return changed, level
+            # The planner knows nothing of the changes, and takes a few rows for granted.
+            self.mart.execute("SET LOCAL enable_nestloop = off")
+            changed += self.mart.execute(shape.apply(level), spans[level]).rowcount
+        if Level.MONTH not in spans or self.mart.execute(shape.any_less()).fetchone() == (True,):
+            return changed, Level.HOUR
+        changed += sum(
+            self.mart.execute(shape.carry(level), spans[level]).rowcount for level in (Level.DAY, Level.MONTH)
+        )
+        return changed, Level.MONTH
 
     def _shape(self, name: str) -> Shape:
         shape = self.shapes[name]
         if name not in self._made:
-            for statement in shape.make():
-                self.mart.execute(statement)
+            self.mart.execute(shape.make())
             self._made.add(name)
         return shape

@@ -4,7 +4,7 @@ A file in ``sql/aggregate`` gives rows: what one fact adds to each measure of ea
 of a set, and a lower level into a higher one, is the same for all sets and needs no file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -76,99 +76,78 @@ class Shape:
         return {name: cls(BY_NAME[name], tuple(keys), tuple(measures)) for name, keys, measures in rows}
 
     @property
-    def computed(self) -> sql.Identifier:
-        """The temporary table in which new rows are compared with those stored."""
-        return sql.Identifier(f"new_{self.of.name}")
+    def changes(self) -> sql.Identifier:
+        """The temporary table of rows that little news changes: by how much, at which level."""
+        return sql.Identifier(f"change_{self.of.name}")
 
     def stored(self, level: Level) -> sql.Identifier:
         """The table of a level."""
         return sql.Identifier("agg", f"{self.of.name}_{level}")
 
     @property
-    def moved(self) -> sql.Identifier:
-        """The temporary table of those whose rows at 15 minutes differed: all keys but tenant and interval."""
-        return sql.Identifier(f"moved_{self.of.name}")
+    def columns(self) -> tuple[str, ...]:
+        """Keys and measures."""
+        return (*self.keys, *self.measures)
 
     @property
     def others(self) -> tuple[str, ...]:
         """Keys but tenant and interval."""
         return tuple(name for name in self.keys if name not in ("tenant_key", "date_time_key"))
 
-    def make(self) -> Iterator[sql.Composed]:
-        """Make the temporary tables, empty, for the life of the connection."""
-        for name, columns in (self.computed, (*self.keys, *self.measures)), (self.moved, self.others):
-            yield sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA").format(
-                name, _listed(columns), self.stored(Level.SUBHR)
-            )
-
-    def analyze_computed(self) -> sql.Composed:
-        """Give the planner statistics of the temporary table."""
-        return sql.SQL("ANALYZE {}").format(self.computed)
-
-    def empty_computed(self) -> sql.Composed:
-        """Empty the temporary table for the next level."""
-        return sql.SQL("TRUNCATE {}").format(self.computed)
-
-    def compute(self, level: Level, *, only_moved: bool = False) -> sql.Composed:
-        """SELECT the rows of a level: the lowest from the facts, any other from the level below."""
-        return self._from_facts if level is Level.SUBHR else self._from_lower(level, self._among(only_moved=only_moved))
-
-    def insert(self, target: sql.Identifier, level: Level, *, only_moved: bool = False) -> sql.Composed:
-        """Insert the rows computed into a table."""
-        columns = (*self.keys, *self.measures)
-        return sql.SQL("INSERT INTO {} ({}) {}").format(
-            target, _listed(columns), self.compute(level, only_moved=only_moved)
-        )
-
-    def note_moved(self) -> sql.Composed:
-        """Note whose rows computed for 15 minutes differ from those stored."""
+    def make(self) -> sql.Composed:
+        """Make the temporary table, empty, for the life of the connection."""
         return sql.SQL(
-            "INSERT INTO {moved} SELECT DISTINCT {others} FROM ((SELECT {columns} FROM {computed} EXCEPT {stored})"
-            " UNION ALL ({stored} EXCEPT SELECT {columns} FROM {computed})) AS differing"
-        ).format(
-            moved=self.moved,
-            others=_listed(self.others),
-            columns=_listed((*self.keys, *self.measures)),
-            computed=self.computed,
-            stored=sql.SQL("SELECT {} FROM {} AS known WHERE {}").format(
-                _listed((*self.keys, *self.measures)), self.stored(Level.SUBHR), _IN_SPAN
-            ),
+            "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS"
+            " SELECT NULL::text AS level, {}, NULL::boolean AS is_gone, NULL::boolean AS is_less FROM {} WITH NO DATA"
+        ).format(self.changes, _listed(self.columns), self.stored(Level.SUBHR))
+
+    def compute(self, level: Level, *, only_changed: bool = False) -> sql.Composed:
+        """SELECT the rows of a level: the lowest from the facts, any other from the level below."""
+        return (
+            self._from_facts
+            if level is Level.SUBHR
+            else self._from_lower(level, self._among(level, only_changed=only_changed))
         )
+
+    def insert(self, level: Level) -> sql.Composed:
+        """Insert the rows computed where nothing is stored yet."""
+        return sql.SQL("INSERT INTO {} ({}) {}").format(self.stored(level), _listed(self.columns), self.compute(level))
 
     def any_stored(self, level: Level) -> sql.Composed:
         """Say whether anything is stored for the span."""
         return sql.SQL("SELECT EXISTS (SELECT FROM {} AS known WHERE {})").format(self.stored(level), _IN_SPAN)
 
-    def delete(self, level: Level, *, only_moved: bool = False) -> sql.Composed:
-        """Delete what is stored and no longer computed."""
-        return sql.SQL("DELETE FROM {} AS known WHERE {}{} AND NOT EXISTS (SELECT FROM {} AS found WHERE {})").format(
-            self.stored(level), _IN_SPAN, self._among(only_moved=only_moved), self.computed, self._same_key
+    def bring(self, level: Level) -> sql.Composed:
+        """Bring what is stored to what is computed; rows that are the same are not touched."""
+        return self._merge(level, self._changed(level, only_changed=False), keeps_greatest=False)
+
+    def note(self, level: Level) -> sql.Composed:
+        """Note what differs at 15 minutes; at the hour, of those who differed at 15 minutes."""
+        return sql.SQL("INSERT INTO {} SELECT {}, * FROM ({}) AS change").format(
+            self.changes, sql.Literal(str(level)), self._changed(level, only_changed=level is not Level.SUBHR)
         )
 
-    def merge(self, level: Level) -> sql.Composed:
-        """Insert what is new and change what differs; rows that are the same are not touched."""
-        columns = (*self.keys, *self.measures)
-        return sql.SQL(
-            "MERGE INTO {stored} AS known USING {computed} AS found ON {same_key} AND {in_span}"
-            " WHEN MATCHED AND ROW({known}) IS DISTINCT FROM ROW({found}) THEN UPDATE SET {changes}"
-            " WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
-        ).format(
-            stored=self.stored(level),
-            computed=self.computed,
-            same_key=self._same_key,
-            in_span=_IN_SPAN,
-            known=_listed(self.measures, "known"),
-            found=_listed(self.measures, "found"),
-            changes=sql.SQL(", ").join(
-                sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier("found", name)) for name in self.measures
-            ),
-            columns=_listed(columns),
-            values=_listed(columns, "found"),
+    def apply(self, level: Level) -> sql.Composed:
+        """Apply the changes noted for a level to it."""
+        return self._merge(level, self._noted(level), keeps_greatest=False)
+
+    def any_less(self) -> sql.Composed:
+        """Say whether an hour is gone or its longest time less than before, which cannot be added to higher levels."""
+        return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE level = {} AND is_less)").format(
+            self.changes, sql.Literal(str(Level.HOUR))
         )
+
+    def carry(self, level: Level) -> sql.Composed:
+        """Add the changes noted for the hour to a level above it."""
+        begin = sql.SQL("agg.level_key({}, change.date_time_key)").format(sql.Literal(str(level)))
+        added = sql.SQL("SELECT {}, false AS is_gone FROM {} AS change WHERE level = {} GROUP BY {}").format(
+            self._added("change", begin), self.changes, sql.Literal(str(Level.HOUR)), self._grouped("change", begin)
+        )
+        return self._merge(level, added, keeps_greatest=True)
 
     def differing(self, level: Level) -> sql.Composed:
         """SELECT rows that are computed and not stored so, or stored and not computed so; without requests pending."""
-        columns = _listed((*self.keys, *self.measures))
+        columns = _listed(self.columns)
         return sql.SQL(
             "WITH computed AS ({compute}), stored AS (SELECT {columns} FROM {table} AS known WHERE {in_span})"
             " SELECT * FROM ((SELECT 'facts' AS says, * FROM (TABLE computed EXCEPT TABLE stored) AS one)"
@@ -200,11 +179,80 @@ class Shape:
             _listed(self.keys, "made"),
         )
 
-    def _among(self, *, only_moved: bool) -> sql.Composable:
-        if not only_moved:
+    def _among(self, level: Level, *, only_changed: bool) -> sql.Composable:
+        """Only those whose rows at the level below were noted."""
+        if not only_changed:
             return sql.SQL("")
-        return sql.SQL(" AND ({}) IN (SELECT {} FROM {})").format(
-            _listed(self.others, "known"), _listed(self.others), self.moved
+        return sql.SQL(" AND ({}) IN (SELECT {} FROM {} WHERE level = {})").format(
+            _listed(self.others, "known"), _listed(self.others), self.changes, sql.Literal(str(level.below))
+        )
+
+    def _changed(self, level: Level, *, only_changed: bool) -> sql.Composed:
+        """SELECT rows that differ, with by how much; a longest time as it is now."""
+        keys = [
+            sql.SQL("coalesce({}, {}) AS {}").format(
+                *(sql.Identifier(*one) for one in (("found", k), ("known", k), (k,)))
+            )
+            for k in self.keys
+        ]
+        measures = [
+            sql.SQL("coalesce({}, 0){} AS {}").format(
+                sql.Identifier("found", name),
+                sql.SQL("")
+                if _is_longest(name)
+                else sql.SQL(" - coalesce({}, 0)").format(sql.Identifier("known", name)),
+                sql.Identifier(name),
+            )
+            for name in self.measures
+        ]
+        less = [
+            sql.SQL("{} < {}").format(sql.Identifier("found", name), sql.Identifier("known", name))
+            for name in self.measures
+            if _is_longest(name)
+        ]
+        return sql.SQL(
+            "SELECT {columns}, found.tenant_key IS NULL AS is_gone, {less} AS is_less FROM ({found}) AS found"
+            " FULL JOIN (SELECT {listed} FROM {stored} AS known WHERE {in_span}{among}) AS known ON {same_key}"
+            " WHERE found.tenant_key IS NULL OR known.tenant_key IS NULL OR ROW({new}) IS DISTINCT FROM ROW({old})"
+        ).format(
+            columns=sql.SQL(", ").join([*keys, *measures]),
+            less=sql.SQL(" OR ").join([sql.SQL("found.tenant_key IS NULL"), *less]),
+            found=self.compute(level, only_changed=only_changed),
+            listed=_listed(self.columns),
+            stored=self.stored(level),
+            in_span=_IN_SPAN,
+            among=self._among(level, only_changed=only_changed),
+            same_key=self._same_key,
+            new=_listed(self.measures, "found"),
+            old=_listed(self.measures, "known"),
+        )
+
+    def _noted(self, level: Level) -> sql.Composed:
+        return sql.SQL("SELECT * FROM {} WHERE level = {}").format(self.changes, sql.Literal(str(level)))
+
+    def _merge(self, level: Level, changes: sql.Composed, *, keeps_greatest: bool) -> sql.Composed:
+        """Merge changes: what is gone is deleted, all else added; a longest time is the new one, or the greater one."""
+        longest = sql.SQL("greatest({known}, {found})" if keeps_greatest else "{found}")
+        return sql.SQL(
+            "MERGE INTO {stored} AS known USING ({changes}) AS found ON {same_key} AND {in_span}"
+            " WHEN MATCHED AND found.is_gone THEN DELETE WHEN MATCHED THEN UPDATE SET {updates}"
+            " WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
+        ).format(
+            stored=self.stored(level),
+            changes=changes,
+            same_key=self._same_key,
+            in_span=_IN_SPAN,
+            updates=sql.SQL(", ").join(
+                sql.SQL("{} = {}").format(
+                    sql.Identifier(name),
+                    (longest if _is_longest(name) else sql.SQL("{known} + {found}")).format(
+                        known=sql.Identifier("known", name), found=sql.Identifier("found", name)
+                    ),
+                )
+                for name in self.measures
+            ),
+            columns=_listed(self.columns),
+            values=_listed(self.columns, "found"),
         )
 
     def _from_lower(self, level: Level, among: sql.Composable) -> sql.Composed:
@@ -214,9 +262,12 @@ class Shape:
             self.stored(level.below),
             _IN_SPAN,
             among,
-            sql.SQL(", ").join(
-                begin if name == "date_time_key" else sql.Identifier("known", name) for name in self.keys
-            ),
+            self._grouped("known", begin),
+        )
+
+    def _grouped(self, table: str, begin: sql.Composable) -> sql.Composed:
+        return sql.SQL(", ").join(
+            begin if name == "date_time_key" else sql.Identifier(table, name) for name in self.keys
         )
 
     def _added(self, table: str, begin: sql.Composable) -> sql.Composed:
@@ -226,7 +277,7 @@ class Shape:
         named = [sql.SQL("{} AS {}").format(key, sql.Identifier(name)) for key, name in pairs]
         added = [
             sql.SQL("{}({})::bigint AS {}").format(
-                sql.SQL("max" if name.endswith("_max_ms") else "sum"), sql.Identifier(table, name), sql.Identifier(name)
+                sql.SQL("max" if _is_longest(name) else "sum"), sql.Identifier(table, name), sql.Identifier(name)
             )
             for name in self.measures
         ]
@@ -241,6 +292,10 @@ class Shape:
 _IN_SPAN = sql.SQL(
     "known.tenant_key = %(tenant_key)s AND known.date_time_key >= %(from_key)s AND known.date_time_key < %(to_key)s"
 )
+
+
+def _is_longest(measure: str) -> bool:
+    return measure.endswith("_max_ms")
 
 
 def _listed(names: Iterable[str], prefix: str | None = None) -> sql.Composed:

@@ -36,11 +36,12 @@ class Unit:
     to_key: int
     zone: int
     reach: str = "hour"
+    is_redo: bool = False
 
     @property
     def is_small(self) -> bool:
-        """Whether it is little news of 15 minutes."""
-        return self.level == "subhr" and self.to_key - self.from_key < SMALL_S
+        """Whether it is little news of 15 minutes; what somebody asked for is computed anew at every level."""
+        return self.level == "subhr" and self.to_key - self.from_key < SMALL_S and not self.is_redo
 
     def span(self) -> dict[str, object]:
         """Return the parameters of every statement that works on it."""
@@ -143,8 +144,8 @@ class Work:
         )
         reach = "hour" if any(self.delays_s.values()) else "month"
         self._ready = [
-            Unit(tenant_key, name, level, first, _end(level, last), zone, reach)
-            for tenant_key, name, level, first, last, zone in rows
+            Unit(tenant_key, name, level, first, _end(level, last), zone, reach, is_redo)
+            for tenant_key, name, level, first, last, zone, is_redo in rows
         ]
         self._read_at = time.monotonic()
 

@@ -5,13 +5,15 @@
 -- rule    recent before old, lower levels before higher ones, the latest first
 -- parameters  recent_key, day_delay_s, month_delay_s
 SELECT tenant_key, set_name, level, min(date_time_key) AS from_key, max(date_time_key) AS last_key,
-    CASE WHEN max(date_time_key) >= %(recent_key)s THEN 1 ELSE 2 END AS zone
+    CASE WHEN max(date_time_key) >= %(recent_key)s THEN 1 ELSE 2 END AS zone,
+    bool_or(is_redo) AS is_redo
 FROM (
     SELECT
         tenant_key,
         set_name,
         level,
         date_time_key,
+        min(transaction_id) <= 0 AS is_redo,
         CASE level
             WHEN 'subhr' THEN date_time_key / 86400
             WHEN 'day' THEN agg.level_key('month', date_time_key)

@@ -32,7 +32,7 @@ from twinmart.jobs.book import Run
 from twinmart.jobs.catalogue import CATALOGUE, Catalogue, Job
 from twinmart.jobs.runner import run_job
 from twinmart.jobs.server import MartServer
-from twinmart.jobs.standing import is_amiss, job_standings, server_standing
+from twinmart.jobs.standing import SWITCH_ON, is_amiss, job_standings, server_standing
 from twinmart.jobs.stop import BY_REQUEST, Stop
 from twinmart.recover.witness.service import watching
 from twinmart.replicate.ends import ends_of
@@ -87,8 +87,15 @@ def mart_status(ctx: typer.Context, site: _Site = None, as_json: _Json = False) 
         answer_json(**found)
         return
     answer(_server_line(found))
-    if found["state"] == "none":
-        answer(f"next   twinmart mart run --site {at.site}")
+    _answer_next(found)
+
+
+def _answer_next(server: Mapping[str, Any]) -> None:
+    """Name what is missing for the schedule to run: the server, and in a new mart the switch."""
+    if server["state"] == "none":
+        answer(f"next   twinmart mart run --site {server['site']}")
+    if server["run_scheduler"] is False and server["state"] in {"none", "paused"}:
+        answer(f"next   {SWITCH_ON}     nothing is loaded by itself until then")
 
 
 def catalogue_in(home: Home) -> Catalogue:
@@ -146,6 +153,7 @@ def list_jobs(ctx: typer.Context, site: _Site = None, as_json: _Json = False) ->
     for one in told:
         if is_amiss(one):
             answer(f"  {one['job']}: {one['last']['message']}")
+    _answer_next(server)
 
 
 def _is_worth_a_line(one: Mapping[str, Any]) -> bool:
@@ -174,10 +182,10 @@ def run_one(ctx: typer.Context, job: _Job, site: _Site = None, as_json: _Json = 
     """
     wanted = CATALOGUE.get(job)
     with _at(ctx, site) as at:
-        if desk.server_holder(at.connection) is not None and desk.has_desk(at.connection):
+        if (server := desk.server_holder(at.connection)) is not None and desk.has_desk(at.connection):
             run = _answered(at, wanted, "run")
             assert run is not None  # noqa: S101  the server names the run that it began
-            row = _wait(at, wanted, run)
+            row = _wait(at, wanted, run, server)
         else:
             row = _run_here(at, wanted)
     _answer_run(row, as_json)
@@ -226,9 +234,9 @@ def stop_one(ctx: typer.Context, job: _Job, site: _Site = None, as_json: _Json =
     """
     wanted = CATALOGUE.get(job)
     with _at(ctx, site) as at:
-        _require_server(at)
+        server = _require_server(at)
         run = _answered(at, wanted, "stop")
-        row = _wait(at, wanted, run) if run else None
+        row = _wait(at, wanted, run, server) if run else None
     if row is not None and as_json:
         _answer_run(row, as_json)
         return
@@ -312,13 +320,15 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def _require_server(at: _At) -> None:
-    if desk.server_holder(at.connection) is None:
+def _require_server(at: _At) -> object:
+    server = desk.server_holder(at.connection)
+    if server is None:
         raise NoMartServer(
             f"no mart server runs at site {at.site}",
             detail="a job that was begun by a command is stopped there, with Ctrl-C",
             hint=f"Nothing was changed. Start one with: twinmart mart run --site {at.site}.",
         )
+    return server
 
 
 def _answered(at: _At, job: Job, action: str) -> UUID | None:
@@ -349,21 +359,23 @@ def _told(error: Mapping[str, str | None]) -> MartError:
     return kind(str(error["message"]), detail=error["detail"], hint=error["hint"])
 
 
-def _wait(at: _At, job: Job, run: UUID) -> dict[str, Any]:
-    """Wait until a run has ended, telling a person how far it is, and return it.
+def _wait(at: _At, job: Job, run: UUID, asked: object) -> dict[str, Any]:
+    """Wait until a run has ended, telling a person how far it is, and return it; ``asked`` is the server that runs it.
 
     Raises:
         JobNotConfirmed: the server went away meanwhile; nobody knows how the run ended.
     """
     told = None
     while True:
+        # Another server in its place knows of runs that were begun, and calls them lost; of others nobody knows.
+        holder = desk.server_holder(at.connection)
         found = desk.rows(at.connection, "history", job=None, run=run, last=1)
         if found and found[0]["ended_at"] is not None:
             return found[0]
-        if desk.server_holder(at.connection) is None:
+        if holder is None or (not found and holder != asked):
             raise JobNotConfirmed(
                 f'the mart server went away while job "{job.name}" ran',
-                detail="what the job had committed stands; its run is marked as lost when the server is back",
+                detail="what it had committed stands; if it had begun, it is marked as lost when the server is back",
                 hint=f"Look with: twinmart jobs log {job.name}.",
             )
         message = next((row["message"] for row in desk.table(at.connection, "states") if row["run"] == run), None)

@@ -14,7 +14,10 @@ import typer
 
 from twinmart import errors
 from twinmart.cli.context import answer, answer_json, home_of, span, table, tell
+from twinmart.db.connect import session
+from twinmart.jobs.standing import SWITCH_ON, server_standing
 from twinmart.settings import notify_socket, whole_environment
+from twinmart.site.home import Site
 from twinmart.watch.doctor import Finding, examine
 from twinmart.watch.metrics import SiteMetrics, serve_metrics
 from twinmart.watch.notify import notify
@@ -68,7 +71,7 @@ def run(
         with _told_to_stop() as told:
             if metrics is not None:
                 server = _serve(SiteMetrics(chosen.dsn, home.folder(site)), metrics)
-            supervisor.run(told, ready=lambda: _say_ready(site))
+            supervisor.run(told, ready=lambda: _say_ready(chosen))
             notify(notify_socket(), "STOPPING=1")
     finally:
         if server is not None:
@@ -173,9 +176,13 @@ def _serve(metrics: SiteMetrics, port: int) -> WSGIServer:
         ) from None
 
 
-def _say_ready(site: int) -> None:
-    notify(notify_socket(), "READY=1", f"STATUS=site {site} is supervised")
-    tell(f"site {site} is supervised; stop with Ctrl-C or: twinmart site stop --site {site}")
+def _say_ready(site: Site) -> None:
+    number = site.number
+    notify(notify_socket(), "READY=1", f"STATUS=site {number} is supervised")
+    tell(f"site {number} is supervised; stop with Ctrl-C or: twinmart site stop --site {number}")
+    with suppress(errors.MartError), session(site.dsn(), application_name="twinmart site") as mart:
+        if server_standing(mart, number)["run_scheduler"] is False:
+            tell(f"run-scheduler is off: nothing is loaded by itself until: {SWITCH_ON}")
 
 
 def _since(moment: str | None, now: datetime) -> str:

@@ -52,6 +52,8 @@ REPORTS = "reports"
 
 PACE_S = 0.5
 BEAT_EVERY_S = 2.0
+# What is told of a job at once when it changes; how far it is can wait for the next beat.
+_NEWS = ("state", "run", "since", "next_at")
 
 # A job that has not stopped by then is left behind; its run is found lost by the next server.
 STOP_WITHIN_S = 20.0
@@ -355,7 +357,7 @@ class MartServer:
     def _beat(self, connection: Connection, holds: Mapping[str, object]) -> None:
         """Say that we are there and what each job does, every two seconds and when something changed."""
         states = [self._job_state(job, holds) for job in self._catalogue]
-        busy: list[tuple[object, ...]] = [(state["state"], state["run"], state["since"]) for state in states]
+        busy: list[tuple[object, ...]] = [tuple(state[name] for name in _NEWS) for state in states]
         is_news = busy != self._last_busy
         is_fresh = time.monotonic() - self._last_beat < BEAT_EVERY_S and not is_news
         if is_fresh or not self._has_desk:

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from twinmart.config.options import effective
 from twinmart.db.connect import Connection
 from twinmart.db.migrate import schema_state
 from twinmart.jobs import desk
 from twinmart.jobs.catalogue import CATALOGUE, Job
 from twinmart.jobs.look import State
+
+# What a new mart waits for: until then nothing is loaded by itself.
+SWITCH_ON = "twinmart config set application mart schedule/run-scheduler=true"
 
 
 def server_standing(connection: Connection, site: int) -> dict[str, Any]:
@@ -15,10 +19,10 @@ def server_standing(connection: Connection, site: int) -> dict[str, Any]:
     holder = desk.server_holder(connection)
     rows = desk.table(connection, "server") if desk.has_desk(connection) else []
     row = rows[0] if rows else {}
+    obstacle = schema_state(connection).obstacle()
     if holder is None:
         state, why = "none", f"it was {row['state']} at {row['heartbeat_at']:%H:%M:%S} UTC" if row else None
     else:
-        obstacle = schema_state(connection).obstacle()
         state, why = row.get("state", "starting"), row.get("why")
         if obstacle is not None:
             state, why = State.MIGRATION.value, obstacle.message
@@ -31,6 +35,7 @@ def server_standing(connection: Connection, site: int) -> dict[str, Any]:
         "started_at": row.get("started_at") if holder else None,
         "heartbeat_at": row.get("heartbeat_at"),
         "holder": holder[1] if holder else None,
+        "run_scheduler": effective(connection).flag("schedule", "run-scheduler") if obstacle is None else None,
     }
 
 

@@ -15,7 +15,7 @@ from psycopg.rows import namedtuple_row
 from twinmart.db.connect import session
 from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import MartError
-from twinmart.jobs.standing import is_amiss, job_standings, server_standing
+from twinmart.jobs.standing import SWITCH_ON, is_amiss, job_standings, server_standing
 from twinmart.replicate.ends import ends_of
 from twinmart.replicate.watch import Look
 from twinmart.replicate.watch import look as look_at_link
@@ -184,6 +184,9 @@ def _site_notes(site: SiteView) -> list[Note]:
         found.append(Note(about, f"was replaced: it is of epoch {site.epoch}", "twinmart replication show"))
     if site.server.get("state") == "migration":
         found.append(Note(about, f"mart server: {site.server['why']}", "twinmart jobs run migrate"))
+    if site.server.get("state") == "paused":
+        message = f"mart server: {site.server['why']}, so nothing is loaded by itself"
+        found.append(Note(about, message, SWITCH_ON))
     for program in site.supervisor["programs"]:
         if program["state"] == "waiting":
             message = f"{program['name']} {program['last_end']}, and is started again"

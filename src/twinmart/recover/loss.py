@@ -46,14 +46,14 @@ def write_manifest(connection: Connection, run: str, site: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A span that may begin at the beginning, or go on."""
+    """A span that may go on."""
 
-    start: datetime | None
+    start: datetime
     end: datetime | None
 
 
 def classify(
-    since: datetime | None, heard: list[Span], missed: list[tuple[datetime, datetime | None, str]]
+    since: datetime, heard: list[Span], missed: list[tuple[datetime, datetime | None, str]]
 ) -> Iterator[tuple[str, Part, str | None]]:
     """Yield class, span and cause of everything behind a moment, by what the twin heard and knows that it missed.
 
@@ -67,15 +67,14 @@ def classify(
     """
     at = since
     for span in _joined(heard):
-        if at is not None and span.end <= at:
+        if span.end <= at:
             continue
-        if at is None or span.start > at:
-            cause = next((why for start, _, why in missed if at is not None and at <= start <= span.start), None)
+        if span.start > at:
+            cause = next((why for start, _, why in missed if at <= start <= span.start), None)
             yield "gone", Part(at, span.start), cause
-        start = span.start if at is None else max(at, span.start)
-        yield from _with_holes(start, span.end, missed)
+        yield from _with_holes(max(at, span.start), span.end, missed)
         at = span.end
-    if at is None or not heard:
+    if not heard:
         yield "gone", Part(at, None), "no collector of the surviving site heard the source"
 
 

@@ -159,20 +159,22 @@ def choose(command: str, facts: Facts, *, active: int | None = None, new: int | 
 def _choose_return(survivor: int, others: list[int], active: int | None, new: int | None) -> tuple[int, int]:
     back = [site for site in others if new in (None, site)]
     if active is not None and active != survivor:
-        back = [active]
+        back = [active] if active in others else []
+        new = active
     if len(back) != 1:
-        raise _no_choice("return", back)
+        raise _no_choice("return", back, new)
     return (survivor, back[0]) if active in (None, survivor) else (back[0], survivor)
 
 
-def _no_choice(command: str, sites: list[int]) -> errors.MartError:
+def _no_choice(command: str, sites: list[int], new: int | None = None) -> errors.MartError:
     if sites:
         listed = ", ".join(map(str, sites))
         return errors.UsageError(
             f"{command} has a choice of sites: {listed}", hint="Nothing was changed. Name one with --active or --new."
         )
     return errors.NotReadyForIt(
-        f"there is no other site for {command}", hint="Nothing was changed. Make one with: twinmart init --sites 2."
+        f"there is no {f'site {new}' if new else 'other site'} for {command}",
+        hint=f"Nothing was changed. Make it with: twinmart init --sites {new or 2}.",
     )
 
 

@@ -1,5 +1,6 @@
 """A disaster on real servers: site 1 loaded half of a story and is lost; site 2 has its copy and the twin's events."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -20,9 +21,12 @@ from twinmart.collect.rows import copy_lines
 from twinmart.config.sources import ensure_collector, ensure_source
 from twinmart.db.connect import Connection
 from twinmart.etl.cycle import run_once
+from twinmart.etl.loop import catch_up
 from twinmart.jobs.server import MartServer as JobServer
+from twinmart.model.events import Event
 from twinmart.recover.journal import Journal, Run
-from twinmart.recover.model import Event, Wish
+from twinmart.recover.model import Event as StepEvent
+from twinmart.recover.model import Wish
 from twinmart.recover.run import Executor, plan_now
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate import link
@@ -44,9 +48,10 @@ class Disaster:
     first: Mart
     second: Mart
     ends: dict[int, End]
+    switch: Switch | None = None
     journal: Journal = field(default_factory=lambda: Journal(None))
     servers: list[tuple[Thread, Signal]] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[StepEvent] = field(default_factory=list)
     refused: str = ""
 
     @property
@@ -64,15 +69,51 @@ class Disaster:
         thread.start()
         self.servers.append((thread, stop))
 
+    def at(self, site: int) -> Connection:
+        """Return a connection to the mart of a site, read-only or not."""
+        connection = (self.first if site == 1 else self.second).connect(autocommit=True)
+        connection.execute("SET default_transaction_read_only = off")
+        return connection
+
+    def say_call(self, second: float, number: int) -> list[Event]:
+        """Return what the switch says of one more call that the agent answers."""
+        assert self.switch is not None
+        self.switch.said = []
+        tell_call(self.switch, second, f"c{number}")
+        return list(self.switch.said)
+
+    def hear(self, site: int, events: list[Event]) -> None:
+        """Let the collector of a site write events into its interaction database."""
+        schema = {1: "idb_pbx_a", 2: "idb_pbx_b"}[site]
+        Idb.open(self.at(site), schema).write([Record(Tag.EVENTS, copy_lines(events, SESSION, datetime.now(UTC)))])
+
+    def load(self, site: int) -> None:
+        """Load at a site what both collectors have, be its server at it or not."""
+        dsns = {number: end.dsn for number, end in self.ends.items()}
+        for _ in range(600):
+            try:
+                catch_up(site, dsns)
+            except errors.LockHeld:
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError("a loader never ended")
+
     def carry_out(
-        self, wish: Wish = FAILOVER, *, lost: bool = True, point: Callable[[], None] = lambda: None
+        self, wish: Wish = FAILOVER, *, lost: bool = True, point: Callable[[], None] = lambda: None,
+        look: Callable[[StepEvent], None] = lambda event: None,
     ) -> Run:  # fmt: skip
+        """Carry a wish out; ``look`` is called when a step has come out, before the next one begins."""
         world = self.world(lost=lost, point=point)
         self.journal.mirror = world.mirror
         executor = Executor(world, self.journal, point=point, in_thread=False, who="test")
         try:
             run = executor.start(plan_now(world, wish, self.journal))
-            self.events = [event for event in executor.walk(run) if event.state != "running"]
+            self.events = []
+            for event in executor.walk(run):
+                if event.state != "running":
+                    self.events.append(event)
+                    look(event)
         finally:
             world.release()
         return self.journal.run(run.id)
@@ -106,15 +147,20 @@ class Disaster:
 def tell_story(switch: Switch) -> None:
     """Two calls that an agent answers, the second of them not loaded when the site is lost."""
     switch.member(1, "PJSIP/11")
-    for start, caller in ((10, "c1"), (40, "c3")):
-        dialled = f"c{int(caller[1:]) + 1}"
-        switch.call(start, caller, "PJSIP/55")
-        switch.dial(start + 2, caller, dialled, "PJSIP/11")
-        switch.up(start + 5, dialled, caller)
-        switch.bridge(start + 5, dialled, linked=caller)
-        switch.bridge(start + 5, caller)
-        switch.end(start + 15, dialled, caller)
-        switch.end(start + 15, caller)
+    tell_call(switch, 10, "c1")
+    tell_call(switch, 40, "c3")
+
+
+def tell_call(switch: Switch, start: float, caller: str) -> None:
+    """A call of 15 seconds that an agent answers after five."""
+    dialled = f"c{int(caller[1:]) + 1}"
+    switch.call(start, caller, "PJSIP/55")
+    switch.dial(start + 2, caller, dialled, "PJSIP/11")
+    switch.up(start + 5, dialled, caller)
+    switch.bridge(start + 5, dialled, linked=caller)
+    switch.bridge(start + 5, caller)
+    switch.end(start + 15, dialled, caller)
+    switch.end(start + 15, caller)
 
 
 @contextmanager
@@ -126,7 +172,7 @@ def disaster(server: MartServer, other_server: MartServer) -> Iterator[Disaster]
     }
     made = Disaster(first, second, ends)
     try:
-        switch = Switch(first)
+        switch = made.switch = Switch(first)
         ensure_collector(switch.mart, ensure_source(switch.mart, "pbx"), site=2)
         tell_story(switch)
         said = list(switch.said)

@@ -28,7 +28,7 @@ from twinmart.recover.report import first_load
 from twinmart.recover.run import Executor, plan_now
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate.ends import End, embedded_end, reach
-from twinmart.replicate.physical import back_up
+from twinmart.replicate.physical import back_up, remove_copy
 from twinmart.replicate.signatures import Unit, signature, tables
 from twinmart.report.losses import manifest
 from twinmart.site.mart import OWNER
@@ -86,7 +86,7 @@ class Drill:
         server = _server(end)
         with reach(end, "drill") as watching, advisory_lock(watching, LOCK):
             for left in leftovers(end):
-                remove(server, left)
+                remove_copy(server, left)
             self._close_open_run()
             before, epoch = self._signatures(), _epoch(watching)
             with _copied(end, server) as there:
@@ -171,15 +171,6 @@ def leftovers(end: End) -> list[Path]:
     return [] if end.server is None else sorted(end.server.folder.glob(f"{_PREFIX}*"))
 
 
-def remove(server: Server, folder: Path) -> None:
-    """End the server of a copy and remove its folder; either may be gone already."""
-    copy = replace(server, folder=folder)
-    if (copy.data / "postmaster.pid").exists():
-        copy.stop("immediate")
-    shutil.rmtree(copy.socket_folder, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @contextmanager
 def _copied(end: End, server: Server) -> Iterator[End]:
     """Give a running copy of the site's whole cluster, with its interaction databases; it is gone afterwards."""
@@ -201,7 +192,7 @@ def _copied(end: End, server: Server) -> Iterator[End]:
             mart.execute("DELETE FROM ops.server")
         yield there
     finally:
-        remove(server, folder)
+        remove_copy(server, folder)
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from twinmart.recover.steps_switch import (
 )
 
 
-def _answers(facts: Facts, wish: Wish) -> bool:
-    return facts[wish.newcomer].answers
+def _is_prepared(facts: Facts, wish: Wish) -> bool:
+    new = facts[wish.newcomer]
+    return new.answers and new.has_mart
 
 
 def _prepare(act: Act) -> None:
@@ -113,10 +114,10 @@ CLEAN_REPLICATION = Step(
 )
 PREPARE_SITE = Step(
     "prepare-site",
-    "PostgreSQL and the programs of the new site are there; the one application object of the mart is used again",
+    "PostgreSQL, a mart and the programs are there at the new site; the one application object is used again",
     ("4", "5"),
     "both",
-    _answers,
+    _is_prepared,
     _prepare,
     timeout_s=120,
     about_ms=1500,

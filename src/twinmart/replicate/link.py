@@ -328,8 +328,9 @@ def _seed(
 
 def _seed_by_files(source: End, target: End, *, discard_standby: bool, tell: Tell | None) -> None:
     """Exchange the standby's cluster for a copy of the active site's that subscribes to it, unless that was done."""
-    physical.require_files(source, target)
+    _, there = physical.require_files(source, target)
     with both(source, target) as (active, standby):
+        physical.remove_leftovers(there)
         if living(active, standby) is not None:
             return
         require_fit(source, active, target, standby, discard_standby=discard_standby)

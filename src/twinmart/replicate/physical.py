@@ -2,8 +2,8 @@
 
 The quickest way for a large mart, where both servers are embedded and their folders can be reached from here. The whole
 cluster is copied, and what belongs to the receiving site alone is carried over from its old one: its interaction
-databases, its own records, its passwords. All of that is done beside the old cluster, which is exchanged at the end by
-renaming two folders; broken off before, nothing has happened to it.
+databases, its own records, its passwords. All of that is done beside the old cluster, which is exchanged at the end;
+broken off before, nothing has happened to it. Nobody starts the receiving server meanwhile: it is held.
 """
 
 import re
@@ -67,13 +67,24 @@ def require_files(source: End, target: End) -> tuple[Server, Server]:
 
 
 def put_back(target: End) -> None:
-    """Bring the old cluster back to its place where an exchange was broken off between its two renamings."""
-    server = target.server
-    if server is None or server.data.exists():
-        return
-    for old in server.folder.glob("data.old-*"):
-        old.replace(server.data)
-        return
+    """See that the receiving server runs on its own cluster, wherever an earlier copy was broken off."""
+    if target.server is not None:
+        target.server.start()
+
+
+def remove_leftovers(server: Server) -> None:
+    """Remove what copies that were broken off have left beside the receiving server's cluster."""
+    for left in server.folder.glob(f"{_FRESH}*"):
+        remove_copy(server, left)
+
+
+def remove_copy(server: Server, folder: Path) -> None:
+    """End the server of a copy beside a server's own cluster, and remove its folder; either may be gone already."""
+    copy = replace(server, folder=folder)
+    if (copy.data / "postmaster.pid").exists():
+        copy.stop("immediate")
+    shutil.rmtree(copy.socket_folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def through_base_backup(source: End, target: End, name: str, *, tell: Tell | None = None) -> None:
@@ -87,8 +98,6 @@ def through_base_backup(source: End, target: End, name: str, *, tell: Tell | Non
     here, there = require_files(source, target)
     database = str(conninfo.conninfo_to_dict(target.dsn)["dbname"])
     _require_same_name(source, database)
-    for left in there.folder.glob(f"{_FRESH}*"):
-        shutil.rmtree(left, ignore_errors=True)
     folder = there.folder / f"{_FRESH}{secrets.token_hex(3)}"
     fresh = replace(there, folder=folder, port=free_port(), settings={**there.settings, **_AT_REST})
     there.account.make_folder(folder)
@@ -100,11 +109,10 @@ def through_base_backup(source: End, target: End, name: str, *, tell: Tell | Non
         fresh.start()
         _make_ours(source, target, fresh, database, name)
         say("the copy is a subscriber")
-        _exchange(there, fresh, lambda old: _keep_what_is_local(source, target, fresh, old, database, name))
+        with there.hold():
+            _exchange(there, fresh, lambda old: _keep_what_is_local(source, target, fresh, old, database, name))
     finally:
-        fresh.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
-        put_back(target)
+        remove_copy(there, folder)
         there.start()
     say(f"site {target.site} runs on the copy")
 
@@ -213,15 +221,12 @@ def _exchange(there: Server, fresh: Server, carry_over: Callable[[Server], None]
     with _unfenced(old):
         carry_over(old)
     fresh.stop()
-    aside = there.folder / f"data.old-{secrets.token_hex(3)}"
-    there.data.replace(aside)
-    fresh.data.replace(there.data)
-    shutil.rmtree(aside, ignore_errors=True)
+    there.exchange(fresh.data)
 
 
 @contextmanager
 def _unfenced(old: Server) -> Iterator[None]:
-    old.start()
+    old.start_held()
     try:
         yield
     finally:

@@ -141,11 +141,17 @@ def prepare(
     Where a migration is due at a linked pair, loads are held off until it is done, and the standby has all of it first.
 
     Raises:
+        NotInitialised: a site has no mart; nothing was changed.
         LockHeld: a loader is at work, and a migration is due.
         MigrationFailed: one stopped; running it again goes on.
     """
     now = now or datetime.now(UTC)
     with reach(source, "prepare") as active, reach(target, "prepare") as standby:
+        for end, connection in ((source, active), (target, standby)):
+            if not schema_state(connection).version:
+                raise errors.NotInitialised(
+                    f"site {end.site} holds no mart yet", hint="Nothing was changed. Make it with: twinmart init."
+                )
         due = not (schema_state(active).is_current and schema_state(standby).is_current)
         if due:
             _migrate_both(active, standby, source.site if subscription else None, tell)

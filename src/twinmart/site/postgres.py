@@ -7,10 +7,12 @@ A server lives in a folder of its own::
     passfile       passwords for 127.0.0.1, one line a role, in libpq's format
     postgres.log   what the server says
     local.conf     settings of yours, if you write one; read last
+    held           locked by whoever starts the server or exchanges its cluster
 
 Nothing else knows these names.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -20,8 +22,8 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -135,6 +137,9 @@ class Server:
         Raises:
             ServerNotStarted: initdb stopped with an error; nothing is left of its work.
         """
+        if self.folder.exists():
+            with self.hold():
+                self._finish_exchange()
         if self.exists:
             return False
         self.account.make_folder(self.folder)
@@ -165,15 +170,31 @@ class Server:
         """Start the server unless it runs, wait until it takes connections, and say whether it was started now.
 
         After a crash this is all that is needed: left-over processes of the dead server are ended, a stale lock file is
-        taken away, and PostgreSQL recovers from its log.
+        taken away, and PostgreSQL recovers from its log. While somebody holds the server, that is waited for.
 
         Raises:
             ServerNotStarted: it did not come up within ``timeout_s``; the end of its log is in the detail.
             UnusableHome: the folder for the socket is not ours.
         """
+        with self.hold():
+            return self.start_held(timeout_s=timeout_s)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep everybody else from starting the server for a block; who is killed in it lets go."""
+        with (self.folder / "held").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def start_held(self, *, timeout_s: int = 60) -> bool:
+        """Start as ``start`` does, for one who holds the server."""
+        if self.is_running() and self._port_in_use() not in (None, self.port):
+            # Whoever had it elsewhere held it meanwhile, and was killed.
+            self.stop()
         if self.is_running():
             self._wait_until_ready(timeout_s)
             return False
+        self._finish_exchange()
         self._end_leftovers()
         self._remove_stale_locks()
         self._make_socket_folder()
@@ -205,6 +226,26 @@ class Server:
                 hint="Look with: twinmart status. Then run the same command again.",
             )
         return True
+
+    def exchange(self, fresh: Path) -> None:
+        """Put another cluster in the place of this one, which does not run; for one who holds the server.
+
+        Killed at any moment, one of the two stands there whole when it is started the next time.
+        """
+        aside = self.folder / f"data.old-{secrets.token_hex(4)}"
+        self.data.replace(aside)
+        _to_disk(self.folder)
+        fresh.replace(self.data)
+        _to_disk(self.folder)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _finish_exchange(self) -> None:
+        """Put the old cluster back if the new one never came to its place, and remove it if it did."""
+        for aside in self.folder.glob("data.old-*"):
+            if self.data.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+            else:
+                aside.replace(self.data)
 
     def is_running(self) -> bool:
         """Whether the server's main process lives; it may still be starting or recovering."""
@@ -286,6 +327,11 @@ class Server:
         except FileNotFoundError:
             return []
 
+    def _port_in_use(self) -> int | None:
+        """Return the port that the lock file names, which a server that starts this moment may not have written yet."""
+        lines = self._lock_file()
+        return int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else None
+
     def _wait_until_ready(self, timeout_s: float) -> None:
         """Wait for a server that somebody else has started, perhaps this moment, to take connections."""
         deadline = time.monotonic() + timeout_s
@@ -343,6 +389,15 @@ class Server:
 def _passfile_line(role: str, password: str) -> str:
     # Any port: it may be changed in sites.toml, and the file is named in connection strings to this server only.
     return f"127.0.0.1:*:*:{role}:{password}\n"
+
+
+def _to_disk(folder: Path) -> None:
+    """See that what was renamed in a folder stays so when the machine stops."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _exists(pid: int) -> bool:

@@ -171,7 +171,7 @@ _FACTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 
 
 def fill(mart: Connection, day: datetime, calls: int) -> None:
-    """Fill all of a day but its last two hours, in which calls end; leave no requests."""
+    """Fill all of a day but its last two hours, in which calls end, and analyze; leave no requests."""
     for name, _, _ in _FACTS:
         mart.execute(sql.SQL("ALTER TABLE mart.{} DISABLE TRIGGER USER").format(sql.Identifier(name)))
     _insert(mart, day, timedelta(hours=22), calls, "day")
@@ -181,8 +181,8 @@ def fill(mart: Connection, day: datetime, calls: int) -> None:
 
 
 def minute(mart: Connection, day: datetime, number: int, calls: int) -> None:
-    """Add a minute of calls near the end of the day, as a load does: with requests."""
-    _insert(mart, day + timedelta(hours=22, minutes=number), timedelta(minutes=1), calls, f"minute {number}")
+    """Add a minute of calls to the last quarter that is full, as a load does: with requests."""
+    _insert(mart, day + timedelta(hours=22, minutes=number - 15), timedelta(minutes=1), calls, f"minute {number}")
 
 
 def _insert(mart: Connection, from_at: datetime, span: timedelta, calls: int, salt: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from twinmart.aggregate.rebuild import set_planner
 from twinmart.aggregate.requests import names_of
 from twinmart.aggregate.sets import Level, Shape
 from twinmart.aggregate.thresholds import make_thresholds
@@ -32,14 +33,21 @@ class Difference:
 def audit(
     mart: Connection, *, from_at: datetime, to_at: datetime, sets: tuple[str, ...] | list[str] | None = None
 ) -> list[Difference]:
-    """Compare all levels of sets over whole days of UTC that the span touches; an empty list says that all is equal.
+    """Compare all levels of sets with what they are made of; an empty list says that all is equal.
 
-    Intervals with a request are left out: they are known to be behind. Months are compared whole.
+    15 minutes are compared with the facts in the hours of UTC that the span touches, and hours with these; days and
+    months that it touches are compared whole. Intervals with a request are left out: they are known to be behind.
 
     Raises:
         WrongAggregateRequest: a set is not known, or the span is empty or impossibly long.
     """
     names = names_of(sets, from_at, to_at)
+    with mart.transaction():
+        set_planner(mart)
+        return _audit(mart, from_at, to_at, names)
+
+
+def _audit(mart: Connection, from_at: datetime, to_at: datetime, names: list[str]) -> list[Difference]:
     make_thresholds(mart)
     tenants = [tenant for (tenant,) in mart.execute("SELECT tenant_key FROM mart.tenant WHERE tenant_key > 0")]
     shapes = Shape.read(mart)
@@ -66,11 +74,13 @@ def _differences(mart: Connection, shape: Shape, level: Level, span: dict[str, o
 
 
 def _spans(level: Level, from_at: datetime, to_at: datetime) -> Iterator[tuple[int, int]]:
-    """Yield whole days, or for the level of months whole months, that cover the span, as keys."""
+    """Yield what is compared at once, as keys: hours of each day, whole days or months that cover the span."""
     day = from_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if level is Level.MONTH:
         day = day.replace(day=1)
+    first, last = int(from_at.timestamp()) // 3600 * 3600, -int(-to_at.timestamp() // 3600) * 3600
     while day < to_at:
         following = (day + timedelta(days=32)).replace(day=1) if level is Level.MONTH else day + timedelta(days=1)
-        yield int(day.timestamp()), int(following.timestamp())
+        begin, end = int(day.timestamp()), int(following.timestamp())
+        yield (begin, end) if level in {Level.DAY, Level.MONTH} else (max(begin, first), min(end, last))
         day = following

@@ -17,6 +17,22 @@ from twinmart.etl.transform import check_epoch
 WORK_MEM = "64MB"
 
 
+# Compiling these wide statements takes longer than running them, and writers are parallel already. The newest interval
+# has grown since statistics were made, so the planner takes a few rows for granted, and looks many up one by one.
+_SETTINGS = {
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "enable_nestloop": "off",
+    "work_mem": WORK_MEM,
+}
+
+
+def set_planner(mart: Connection, *, is_local: bool = True) -> None:
+    """Set the planner for the statements of sets, for the transaction or for the life of the connection."""
+    for name, value in _SETTINGS.items():
+        mart.execute("SELECT set_config(%s, %s, %s)", (name, value, is_local))
+
+
 @dataclass(slots=True)
 class Rebuilder:
     """Rebuilds in one mart over one connection; a mart whose epoch has moved on refuses it."""
@@ -29,9 +45,7 @@ class Rebuilder:
 
     def prepare(self) -> None:
         """Read the thresholds that hold for the life of this connection's work, and set the planner for it."""
-        # Compiling these wide statements takes longer than running them; writers are parallel already.
-        self.mart.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
-        self.mart.execute("SELECT set_config('work_mem', %s, false)", (WORK_MEM,))
+        set_planner(self.mart, is_local=False)
         make_thresholds(self.mart)
         self.mart.execute(sql_text("aggregate/time_range"))
 
@@ -44,8 +58,6 @@ class Rebuilder:
         shape = self._shape(unit.set_name)
         with self.mart.transaction():
             check_epoch(self.mart, self.site, self.epoch)
-            if not unit.is_small or shape.of.has_grouped_join:
-                self.mart.execute("SET LOCAL enable_nestloop = off")
             name = {"set_name": unit.set_name}
             taken = self.mart.execute(sql_text("aggregate/take"), {**unit.span(), **name, "level": unit.level})
             if not taken.rowcount:
@@ -72,8 +84,6 @@ class Rebuilder:
         for level in (Level.SUBHR, Level.HOUR):
             if not self.mart.execute(shape.note(level), spans[level]).rowcount:
                 return changed, level
-            # The planner knows nothing of the changes, and takes a few rows for granted.
-            self.mart.execute("SET LOCAL enable_nestloop = off")
             changed += self.mart.execute(shape.apply(level), spans[level]).rowcount
         if Level.MONTH not in spans or self.mart.execute(shape.any_less()).fetchone() == (True,):
             return changed, Level.HOUR

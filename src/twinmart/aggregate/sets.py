@@ -39,8 +39,6 @@ class AggregateSet:
     rows: str
     is_clipped: bool = False
     part: str | None = None
-    # Joins rows that it grouped first, which have no index: looked up one by one, they cost the square of their number.
-    has_grouped_join: bool = False
 
 
 SETS = (
@@ -50,7 +48,7 @@ SETS = (
     AggregateSet("i_agent", "i_agent", is_clipped=True),
     AggregateSet("i_sess_state", "i_sess_state", is_clipped=True),
     AggregateSet("i_state_rsn", "i_state_rsn", is_clipped=True),
-    AggregateSet("id", "id", has_grouped_join=True),
+    AggregateSet("id", "id"),
     AggregateSet("queue", "queue"),
     AggregateSet("queue_abn", "queue_abn"),
     AggregateSet("queue_acc_agent", "queue_acc_agent"),

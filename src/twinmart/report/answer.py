@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from psycopg import IsolationLevel, sql
@@ -127,7 +128,7 @@ def answer(mart: Connection, asked: Asked, *, site: int | None = None) -> Answer
         width = len(report.columns)
         chosen = [*(place for place, column in enumerate(report.columns) if column in columns), width, width + 1]
         total = _total(mart, asked, parameters, chosen)
-        rows = (_with_keys([row[place] for place in chosen]) for row in rows)
+        rows = map(_with_keys, map(itemgetter(*chosen), rows))
     else:
         rows = _marked(rows, report, gaps)
     behind = _behind(mart, asked)
@@ -207,9 +208,8 @@ def _hole(report: Report, gap: Gap) -> Row:
     return [*(known.get(column.name) for column in report.columns), NONE, [gap.gap_key]]
 
 
-def _with_keys(row: list[Any]) -> Row:
-    *values, keys = row
-    return [*values, list(keys or ())]
+def _with_keys(row: Row) -> Row:
+    return (*row[:-1], row[-1] or [])
 
 
 def _gaps(mart: Connection, asked: Asked) -> Iterator[Gap]:

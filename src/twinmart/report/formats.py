@@ -14,7 +14,7 @@ from twinmart.errors import WrongQuestion
 from twinmart.report.answer import COMPLETE, Answer
 from twinmart.report.catalogue import FLAG, LIST, NUMBER, TEXT, TIME, WHOLE, Column
 from twinmart.report.measures import COUNT, SECONDS, SHARE
-from twinmart.report.values import cell, plain, shown
+from twinmart.report.values import plain, shown, tellers
 from twinmart.report.workbook import write_workbook
 
 Stream = IO[bytes]
@@ -127,10 +127,13 @@ def _write_csv(answer: Answer, stream: Stream) -> int:
     try:
         lines = csv.writer(text, lineterminator="\r\n")
         lines.writerow([column.name for column in answer.columns])
-        columns, zone = answer.columns, answer.asked.period.zone
+        told = tellers(answer.columns, answer.asked.period.zone)
         rows = 0
         for row in answer.rows:
-            lines.writerow([cell(value, column, zone) for value, column in zip(row, columns, strict=True)])
+            cells = list(row)
+            for place, tell in told:
+                cells[place] = tell(cells[place])
+            lines.writerow(cells)
             rows += 1
         text.flush()
         return rows

@@ -1,8 +1,9 @@
 """How one value of a report is written: for programs, for a spreadsheet, for people."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,19 @@ def cell(value: Any, column: Column, zone: ZoneInfo) -> Any:
     if column.unit == FLAG:
         return "true" if told else "false"
     return harmless(told) if isinstance(told, str) else told
+
+
+def tellers(columns: Sequence[Column], zone: ZoneInfo) -> list[tuple[int, Callable[[Any], Any]]]:
+    """Return which values of a row are to be told by ``cell``, and how; numbers of measures are written as they are."""
+    return [(place, _teller(column, zone)) for place, column in enumerate(columns) if column.measure is None]
+
+
+def _teller(column: Column, zone: ZoneInfo) -> Callable[[Any], Any]:
+    def tell(value: Any) -> Any:
+        return cell(value, column, zone)
+
+    # Many rows have the same time.
+    return lru_cache(1024)(tell) if column.unit == TIME else tell
 
 
 def harmless(text: str) -> str:

@@ -9,19 +9,24 @@
 WITH wanted AS (
     SELECT * FROM unnest(%(sections)s::text[], %(names)s::text[], %(defaults)s::text[]) AS option (section, name, standard)
 ),
-place AS (
-    SELECT resource.resource_key, medium.media_type_key, held.kind, held.object_name, held.rank * 2 + option.rank AS rank,
-        wanted.section, wanted.name, wanted.name || option.suffix AS written
+subject AS MATERIALIZED (
+    SELECT resource.resource_key, resource.tenant_key, resource.source_key, resource.natural_name, medium.media_type_key,
+        medium.media_name_code
     FROM mart.resource_ AS resource
-    LEFT JOIN cfg.source AS source USING (source_key)
-    LEFT JOIN mart.tenant AS tenant ON tenant.tenant_key = resource.tenant_key AND tenant.tenant_key > 1
     CROSS JOIN mart.media_type AS medium
+    WHERE (resource.resource_type_code = 'QUEUE' OR resource.resource_key = -2) AND medium.media_type_key > 0
+),
+place AS (
+    SELECT subject.resource_key, subject.media_type_key, held.kind, held.object_name, held.rank * 2 + option.rank AS rank,
+        wanted.section, wanted.name, wanted.name || option.suffix AS written
+    FROM subject
+    LEFT JOIN cfg.source AS source USING (source_key)
+    LEFT JOIN mart.tenant AS tenant ON tenant.tenant_key = subject.tenant_key AND tenant.tenant_key > 1
     CROSS JOIN wanted
     CROSS JOIN LATERAL (VALUES
-        (1, 'queue', source.name || '/' || resource.natural_name), (2, 'queue', resource.natural_name), (3, 'source', source.name),
+        (1, 'queue', source.name || '/' || subject.natural_name), (2, 'queue', subject.natural_name), (3, 'source', source.name),
         (4, 'tenant', coalesce(tenant.tenant_name, 'default')), (5, 'application', 'mart')) AS held (rank, kind, object_name)
-    CROSS JOIN LATERAL (VALUES (0, '-' || lower(medium.media_name_code)), (1, '')) AS option (rank, suffix)
-    WHERE (resource.resource_type_code = 'QUEUE' OR resource.resource_key = -2) AND medium.media_type_key > 0
+    CROSS JOIN LATERAL (VALUES (0, '-' || lower(subject.media_name_code)), (1, '')) AS option (rank, suffix)
 ),
 candidate AS (
     SELECT place.resource_key, place.media_type_key, place.section, place.name, place.rank, told.value, told.from_at,
@@ -57,15 +62,15 @@ chosen AS (
 ),
 spelled AS (
     SELECT
-        resource.resource_key,
-        resource.media_type_key,
+        subject.resource_key,
+        subject.media_type_key,
         period.from_at,
         period.to_at,
-        resource.section,
-        resource.name,
+        wanted.section,
+        wanted.name,
         coalesce(chosen.value, wanted.standard) AS value
-    FROM (SELECT DISTINCT resource_key, media_type_key, section, name FROM place) AS resource
-    JOIN wanted USING (section, name)
+    FROM subject
+    CROSS JOIN wanted
     CROSS JOIN period
     LEFT JOIN chosen USING (resource_key, media_type_key, section, name, from_at)
 ),

@@ -85,7 +85,9 @@ def _once(
 ) -> tuple[Transformed, dict[str, list[str]]]:
     """Compute what has news, then the slice, and take both back; the second must have nothing to change."""
     with suppress(_RolledBack), mart.transaction():
-        # No load goes on meanwhile, so that nothing is half known; a slice takes some tenths of a second.
+        # No load goes on meanwhile, so that nothing is half known; a slice takes some tenths of a second. Extraction
+        # comes first, held off by what it alone writes: one on its way may wait for transformations, we do not yet.
+        mart.execute("LOCK TABLE gidb.event IN SHARE MODE")
         mart.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(FACTS_LOCK),))
         _transform_news(mart, transformer)
         mart.execute(sql_text("verify/sample_call"), words)

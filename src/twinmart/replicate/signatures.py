@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from twinmart.db.connect import Connection
-from twinmart.db.partitions import PartitionedTable, Span
+from twinmart.db.partitions import FOREVER, PartitionedTable, Span
 from twinmart.db.sqlfiles import sql_text
 
 # A difference is narrowed down by so many buckets at a time.
@@ -179,4 +179,6 @@ def _names(columns: Sequence[str]) -> sql.Composable:
 
 
 def _moment(second: int) -> sql.Composable:
+    if second == FOREVER:  # after a purge one partition stands for everything before
+        return sql.SQL("'-infinity'::timestamptz")
     return sql.SQL("to_timestamp({})").format(sql.Literal(second))

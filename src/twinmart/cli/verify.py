@@ -65,10 +65,10 @@ def _tell(found: Comparison) -> None:
 
 
 def _answer(made: Verification) -> None:
-    if made.comparison is None:
-        answer(f"site {made.active} alone, no standby to compare with")
-    else:
+    if made.comparison is not None:
         _answer_comparison(made, made.comparison)
+    elif made.standby is None:
+        answer(f"site {made.active} alone, no standby to compare with")
     if made.recomputed is not None:
         one = made.recomputed
         told = f"{one.interactions:,} interactions, {one.agents:,} agents"
@@ -81,6 +81,11 @@ def _answer(made: Verification) -> None:
         answer(f"  gaps                  {made.open_gaps:,} open, where nothing can be right; see: twinmart status")
     for error in made.unknown:
         answer(f"  unknown: {error.message}")
+    spoilt = next((error for error in made.unknown if isinstance(error, errors.DataSpoilt)), None)
+    if spoilt is not None:
+        answer(f"  {spoilt.detail}")
+        answer(f"DIFFERENT   {spoilt.hint}")
+        return
     answer(
         {
             "right": "RIGHT   within what is known",

@@ -165,6 +165,10 @@ def mapped_error(error: psycopg.Error, where: str = "PostgreSQL") -> errors.Mart
     return None
 
 
+_SPOILT = (
+    "A standby is copied anew with: twinmart replication rebuild. Where it is the active site, the standby takes over:"
+    " twinmart failover --even-if-alive."
+)
 _AGAIN = "It was rolled back; run the same command again."
 
 # SQLSTATE or its first characters, the longer before the shorter: our class, primary text, hint.
@@ -182,6 +186,8 @@ _BY_STATE: tuple[tuple[str, type[errors.MartError], str, str | None], ...] = (
     ("57014", errors.TookTooLong, "a statement ran into its time limit", _AGAIN),
     ("57P", errors.ConnectionLost, "the server is stopping, starting or was stopped", "Look with: twinmart status."),
     ("58", errors.OutOfResources, "the server could not use its files", None),
+    ("XX001", errors.DataSpoilt, "the server cannot read what it has written", _SPOILT),
+    ("XX002", errors.DataSpoilt, "an index of the server does not fit its table", _SPOILT),
 )
 
 

@@ -34,6 +34,12 @@ class InteractionBroken(DataError):
     code = "TM704"
 
 
+class DataSpoilt(DataError):
+    """A server cannot read what it has written: a page's checksum is wrong, or an index does not fit its table."""
+
+    code = "TM705"
+
+
 class SpoolDamaged(DataError):
     """A part of a collector's spool is not what was written to it; it was put aside and the rest goes on."""
 

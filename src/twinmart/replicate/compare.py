@@ -11,10 +11,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from twinmart.db.connect import Connection, session
+from twinmart.db.connect import Connection, mapped_errors, place, session
 from twinmart.db.partitions import partitioned_tables
 from twinmart.replicate.signatures import (
     FAN_BITS,
+    Signature,
     Table,
     Unit,
     buckets,
@@ -153,6 +154,7 @@ class _Pairs:
     """A pair of connections for each thread."""
 
     def __init__(self, comparer: Comparer, stack: ExitStack) -> None:
+        self._comparer = comparer
         self._free: list[tuple[Connection, Connection, ThreadPoolExecutor]] = []
         for number in range(comparer.workers):
             active, standby = stack.enter_context(_pair(comparer))
@@ -162,14 +164,19 @@ class _Pairs:
     def unit(self, unit: Unit) -> _Compared:
         active, standby, both = self._free.pop()
         try:
-            here = both.submit(self._stored.signature, active, unit)
-            there = both.submit(self._stored.signature, standby, unit)
+            here = both.submit(self._signature, self._comparer.active_dsn, active, unit)
+            there = both.submit(self._signature, self._comparer.standby_dsn, standby, unit)
             compared = _Compared(here.result()[0].rows, here.result()[1] and there.result()[1])
             if here.result()[0] != there.result()[0]:
                 compared.keys = set(_suspects(active, standby, unit))
             return compared
         finally:
             self._free.append((active, standby, both))
+
+    def _signature(self, dsn: str, connection: Connection, unit: Unit) -> tuple[Signature, bool]:
+        # Said here of which of the two servers it is.
+        with mapped_errors(place(dsn)):
+            return self._stored.signature(connection, unit)
 
 
 def _suspects(active: Connection, standby: Connection, unit: Unit, shift: int = 0, prefix: int = 0) -> Iterator[str]:

@@ -122,7 +122,7 @@ def _copy_pieces(
             columns = _columns(reading, piece)
             if (piece.schema, piece.table) in filled:
                 rows = _signature(reading, piece, columns)
-                if rows == _signature(writing, piece, columns):
+                if rows == _readable_signature(writing, piece, columns):
                     note(rows[0], 0, 1)
                     continue
                 _clear(writing, piece)
@@ -135,8 +135,7 @@ def _clear_unknown(target: End, todo: Sequence[Piece]) -> set[tuple[str, str]]:
     filled = set()
     with mapped_errors(), reach(target, "copy") as writing, fence.passed(writing):
         for piece in pieces(writing):
-            found = writing.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(piece.identifier)).fetchone()
-            if found != (True,):
+            if not _holds_rows(writing, piece):
                 continue
             if (piece.schema, piece.table) in wanted:
                 filled.add((piece.schema, piece.table))
@@ -145,11 +144,28 @@ def _clear_unknown(target: End, todo: Sequence[Piece]) -> set[tuple[str, str]]:
     return filled
 
 
+def _holds_rows(writing: Connection, piece: Piece) -> bool:
+    """Whether there are rows, be it some that a spoilt page holds."""
+    asking = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(piece.identifier)
+    try:
+        return writing.execute(asking).fetchone() == (True,)
+    except psycopg.errors.DataCorrupted:
+        return True
+
+
 def _clear(writing: Connection, piece: Piece) -> None:
     try:
         writing.execute(sql.SQL("TRUNCATE {}").format(piece.identifier))
     except psycopg.errors.FeatureNotSupported:  # a foreign key refers to it
         writing.execute(sql.SQL("DELETE FROM {}").format(piece.identifier))
+
+
+def _readable_signature(writing: Connection, piece: Piece, columns: Sequence[str]) -> tuple[int, int] | None:
+    """Return the signature of what the target holds; None where a page is spoilt, so that it is copied anew."""
+    try:
+        return _signature(writing, piece, columns)
+    except psycopg.errors.DataCorrupted:
+        return None
 
 
 def _signature(connection: Connection, piece: Piece, columns: Sequence[str]) -> tuple[int, int]:

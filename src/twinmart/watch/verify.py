@@ -55,6 +55,8 @@ class Verification:
             return "different"
         if self.comparison and not self.comparison.is_equal:
             return "different"
+        if any(isinstance(error, errors.DataSpoilt) for error in self.unknown):
+            return "different"
         if self.unknown or (self.comparison and not self.comparison.is_drained):
             return "unknown"
         return "right"
@@ -154,7 +156,11 @@ def _compare(
 
         drain()
         comparer = Comparer(ends[made.active].dsn, ends[made.standby].dsn, drain, workers, trusts, tell)
-        made.comparison = comparer.compare()
+        try:
+            made.comparison = comparer.compare()
+        except errors.DataSpoilt as error:
+            # Nothing is compared that cannot be read, and nobody shall take the site for a good copy.
+            made.unknown.append(error)
 
 
 def _repair(made: Verification, ends: Mapping[int, End], mart: Connection) -> None:

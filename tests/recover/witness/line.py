@@ -56,7 +56,11 @@ class Line:
                 if self._state == "cut":
                     near.close()
                 else:
-                    far = socket.create_connection(("127.0.0.1", self._to), timeout=1)
+                    try:
+                        far = socket.create_connection(("127.0.0.1", self._to), timeout=1)
+                    except OSError:
+                        near.close()
+                        raise
                     self._pairs.append((near, far))
                     continue
             if self._state != "swallow":

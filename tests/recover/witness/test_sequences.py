@@ -107,7 +107,7 @@ class Line:
 
 @dataclass
 class SimMart:
-    """The mart of a site: what ``OwnMart`` and ``Peer`` read and write, with the database's clock."""
+    """The mart of a site: what ``OwnMart`` and ``Others`` read and write, with the database's clock."""
 
     world: World
     site: int
@@ -171,7 +171,7 @@ class Far:
 
         return self.mart.world.carry(self.site, self.mart.site, NoConnection("cut"), act)  # type: ignore[return-value]
 
-    def visit(self) -> int:
+    def visit(self, active: int) -> int:
         return self.mart.world.carry(self.site, self.mart.site, NoConnection("cut"), self._known)  # type: ignore[return-value]
 
     def _known(self) -> int:

@@ -151,6 +151,7 @@ def _never() -> None:
 
 
 @pytest.mark.soak  # it lives by seconds, which a machine that does other things too does not give
+@pytest.mark.faults("N2")
 def test_a_site_that_is_cut_off_fences_itself_before_the_other_takes_over_and_stays_fenced(scene: Scene) -> None:
     cut_at = time.monotonic()
     scene.lines["1-2"].cut()
@@ -177,6 +178,7 @@ def test_a_site_that_is_cut_off_fences_itself_before_the_other_takes_over_and_st
 
 
 @pytest.mark.soak
+@pytest.mark.faults("N1", "N3", "N4")
 def test_no_failover_while_the_witness_hears_the_active_site_or_is_itself_away(scene: Scene) -> None:
     # The line between the sites only: the witness hears both, nothing happens but a word about it.
     scene.lines["1-2"].cut()
@@ -201,6 +203,7 @@ def test_no_failover_while_the_witness_hears_the_active_site_or_is_itself_away(s
 
 @pytest.mark.soak
 @pytest.mark.parametrize("scene", ["true"], indirect=True)
+@pytest.mark.faults("N2")
 def test_observing_only_says_what_would_be_done_and_does_nothing(scene: Scene) -> None:
     scene.lines["1-2"].cut()
     scene.lines["2-1"].cut()

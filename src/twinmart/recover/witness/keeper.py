@@ -36,13 +36,13 @@ class _Mart(Protocol):
     def note(self, decision: Decision, epoch: int, *, observed_only: bool) -> None: ...
 
 
-class _Other(Protocol):
-    """The other site's mart, as ``mart.Peer`` is it."""
+class _Others(Protocol):
+    """The other sites' marts, as ``mart.Others`` is it."""
 
     def tell(
         self, site: int, epoch: int, witness: str | None, verified_age_s: float | None, beat_at: datetime | None
     ) -> tuple[bool, int]: ...
-    def visit(self) -> int: ...
+    def visit(self, active: int) -> int: ...
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Keeper:
 
     site: int
     witness: Witness
-    peer: _Other
+    others: _Others
     failover: Callable[[], None]
     bounds: Bounds
     clock: Callable[[], float] = time.monotonic
@@ -104,17 +104,19 @@ class Keeper:
         return lease, True
 
     def ask_peer(self, own: Own, told: tuple[float | None, datetime | None] = (None, None)) -> None:
-        """Tell the other site that the active one is there, or visit the active one; no answer changes nothing."""
+        """Tell the other sites that the active one is there, or visit the active one; no answer changes nothing."""
         asked_at = self.clock()
         try:
             if own.active_site != self.site or own.is_replica:
-                self._highest = max(self._highest, self.peer.visit())
+                self._highest = max(self._highest, self.others.visit(own.active_site))
                 self._visit_at = self.clock()
                 return
             if self._highest > own.epoch:
                 # One that was replaced is not there any more, or nobody would go on with its work.
                 return
-            is_taken, epoch = self.peer.tell(self.site, own.epoch, self._lease.witness if self._lease else None, *told)
+            is_taken, epoch = self.others.tell(
+                self.site, own.epoch, self._lease.witness if self._lease else None, *told
+            )
         except MartError as error:
             log.debug("witness.other_site_silent", site=self.site, **error.to_json())
             return
@@ -177,6 +179,9 @@ class Keeper:
                 # The witness knows that we promise nothing any more, so nobody will take over.
                 mart.unwatch()
                 return
+        if decision.act == "fence" and not own.is_watched and self._highest <= own.epoch:
+            # Nothing was promised in this epoch yet, and nobody has been asked long enough ago to have answered.
+            return
         if decision.act == "keep":
             mart.hold(own.epoch, began_at + timedelta(seconds=decision.hold_s))
         else:

@@ -1,5 +1,7 @@
-"""A site's own mart and the other site's, as the keeper of a lease reads and writes them."""
+"""A site's own mart and those of the other sites, as the keeper of a lease reads and writes them."""
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 from twinmart.config.options import Options, effective
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
-from twinmart.errors import NotReady
+from twinmart.errors import MartError, NotReady
 from twinmart.recover.witness.line import question
 from twinmart.recover.witness.model import Decision
 from twinmart.replicate.heartbeat import beat
@@ -89,20 +91,23 @@ class OwnMart:
         )
 
 
-class Peer:
-    """The mart of the other site, asked anew each time."""
+class Others:
+    """The marts of the other sites, asked anew each time; as a rule there is one."""
 
-    def __init__(self, dsn: str, *, timeout_s: float = 5) -> None:
-        self._dsn = dsn
+    def __init__(self, dsns: Mapping[int, str], *, timeout_s: float = 5) -> None:
+        self._dsns = dict(dsns)
         self._timeout_s = timeout_s
 
     def tell(
         self, site: int, epoch: int, witness: str | None, verified_age_s: float | None, beat_at: datetime | None
     ) -> tuple[bool, int]:
-        """Tell that the active site is there; return whether that was taken, and the highest epoch known there.
+        """Tell every other site that the active one is there.
+
+        Return whether all of them took it, and the highest epoch that one of them knows. One that did not hear of it
+        might take over, so the word of the others is not enough.
 
         Raises:
-            MartError: it gives no answer.
+            MartError: none gives an answer.
         """
         told = {
             "site": site,
@@ -111,19 +116,31 @@ class Peer:
             "verified_age_s": verified_age_s,
             "beat_at": beat_at,
         }
-        with question(self._dsn, self._timeout_s) as connection:
-            connection.execute("SET default_transaction_read_only = off")
-            taken = connection.execute(sql_text("witness/tell"), told).fetchone() is not None
-            return taken, self._epoch(connection)
+        with ThreadPoolExecutor(len(self._dsns), "tell") as asking:
+            answers = [asking.submit(self._tell, dsn, told) for dsn in self._dsns.values()]
+        silent = [error for one in answers if isinstance(error := one.exception(), MartError)]
+        if len(silent) == len(answers):
+            raise silent[0]
+        heard = [one.result() for one in answers if not isinstance(one.exception(), MartError)]
+        return not silent and all(taken for taken, _ in heard), max(known for _, known in heard)
 
-    def visit(self) -> int:
-        """Return the highest epoch known there.
+    def visit(self, active: int) -> int:
+        """Return the highest epoch known at the active site.
 
         Raises:
             MartError: it gives no answer.
         """
-        with question(self._dsn, self._timeout_s) as connection:
+        dsn = self._dsns.get(active)
+        if dsn is None:
+            raise NotReady(f"the folder has no site {active}", hint="Nothing was changed. See: twinmart status.")
+        with question(dsn, self._timeout_s) as connection:
             return self._epoch(connection)
+
+    def _tell(self, dsn: str, told: Mapping[str, object]) -> tuple[bool, int]:
+        with question(dsn, self._timeout_s) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            taken = connection.execute(sql_text("witness/tell"), told).fetchone() is not None
+            return taken, self._epoch(connection)
 
     def _epoch(self, connection: Connection) -> int:
         return int(_one(connection, sql_text("witness/known_epoch"))[0])

@@ -16,7 +16,7 @@ from twinmart.db.connect import session
 from twinmart.errors import MartError, WrongSetting
 from twinmart.recover.witness.etcd import EtcdWitness
 from twinmart.recover.witness.keeper import Keeper
-from twinmart.recover.witness.mart import Own, OwnMart, Peer
+from twinmart.recover.witness.mart import Others, Own, OwnMart
 from twinmart.recover.witness.model import Bounds, Witness
 from twinmart.recover.witness.postgres import PostgresWitness
 from twinmart.settings import read_secret
@@ -96,19 +96,21 @@ def watching(site: int, dsns: Mapping[int, str], failover: Callable[[], None]) -
 
 def watch(site: int, dsns: Mapping[int, str], failover: Callable[[], None], stop: Signal) -> None:
     """Keep or watch the lease of a site until told to stop, through everything that passes by itself."""
-    others = [dsn for number, dsn in sorted(dsns.items()) if number != site]
+    others = {number: dsn for number, dsn in dsns.items() if number != site}
     while others and not stop.is_set():
         try:
             with session(dsns[site], application_name="twinmart witness", autocommit=True) as connection:
                 mart = OwnMart(site, connection)
-                watch_from(site, mart, others[0], failover, stop)
+                watch_from(site, mart, others, failover, stop)
         except (MartError, psycopg.Error) as error:
             told = error.to_json() if isinstance(error, MartError) else {"message": str(error)}
             log.warning("witness.waiting", site=site, **told)
             stop.wait(LONGEST_PACE_S)
 
 
-def watch_from(site: int, mart: OwnMart, other: str, failover: Callable[[], None], stop: Signal) -> None:
+def watch_from(
+    site: int, mart: OwnMart, others: Mapping[int, str], failover: Callable[[], None], stop: Signal
+) -> None:  # fmt: skip
     """Watch over one connection to the own mart, until it breaks or somebody says stop.
 
     Raises:
@@ -134,7 +136,7 @@ def watch_from(site: int, mart: OwnMart, other: str, failover: Callable[[], None
                     timeout_s = min(LONGEST_QUESTION_S, max(1.0, bounds.grace_s / 12))
                     witness = witness_of(options, timeout_s=timeout_s)
                     if witness is not None:
-                        keeper = Keeper(site, witness, Peer(other, timeout_s=timeout_s), failover, bounds)
+                        keeper = Keeper(site, witness, Others(others, timeout_s=timeout_s), failover, bounds)
                         questions = _Questions(keeper, stop)
                 if keeper is not None:
                     keeper.bounds = bounds
@@ -155,7 +157,7 @@ def _named(options: Options) -> tuple[object, ...]:
 
 
 class _Questions:
-    """Two threads that ask the witness and the other site, one question of each at a time."""
+    """Two threads that ask the witness and the other sites, one question of each at a time."""
 
     def __init__(self, keeper: Keeper, stop: Signal) -> None:
         self._keeper = keeper

@@ -4,7 +4,7 @@ The id of a plan is a hash of the facts that matter to it. A plan is carried out
 carrying it out changes them, so it is spent once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -97,8 +97,13 @@ def findings(facts: Facts, wish: Wish) -> list[Finding]:
         "switchover": _switchover_findings,
         "return": _return_findings,
     }[wish.command]
+    return in_order(look(facts, wish))
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Return findings with what says no first."""
     order = {"no": 0, "!": 1, "ok": 2}
-    return sorted(look(facts, wish), key=lambda one: order[one.level])
+    return sorted(found, key=lambda one: order[one.level])
 
 
 def refusal(facts: Facts, wish: Wish) -> errors.MartError | None:

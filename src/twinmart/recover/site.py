@@ -13,9 +13,20 @@ from twinmart.db.connect import session
 from twinmart.recover.drill import DRILLS, Drill, leftovers
 from twinmart.recover.journal import FILE, Journal, Run
 from twinmart.recover.model import Command, Copy, Facts, Plan, Wish
-from twinmart.recover.plan import Finding, choose, findings, is_fulfilled, make_plan, overdue, refusal, what_matters
+from twinmart.recover.plan import (
+    Finding,
+    choose,
+    findings,
+    in_order,
+    is_fulfilled,
+    make_plan,
+    overdue,
+    refusal,
+    what_matters,
+)
 from twinmart.recover.report import Report, drill_report, first_load
 from twinmart.recover.run import Executor
+from twinmart.recover.soundness import soundness
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate.ends import ends_of
 from twinmart.report.losses import Loss, manifest
@@ -62,9 +73,14 @@ class Recovery:
             return make_plan(self.facts(wish), wish, journal.timings())
 
     def findings(self, wish: Wish) -> list[Finding]:
-        """Return what speaks for and against a wish now."""
-        found = findings(self.facts(wish), wish)
-        return found + self._drill_findings(wish) if wish.command == "failover" else found
+        """Return what speaks for and against a wish now, and whether the site could do what will be asked of it."""
+        facts = self.facts(wish)
+        found = findings(facts, wish)
+        if wish.command in ("failover", "switchover"):
+            source = self.world.ends[wish.other] if facts[wish.other].answers else None
+            found += soundness(self.world.ends[wish.target], source, facts, wish)
+        found += self._drill_findings(wish) if wish.command == "failover" else []
+        return in_order(found)
 
     def is_fulfilled(self, wish: Wish) -> bool:
         """Whether there is nothing to do: it is as wished, and no run is open."""

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from psycopg.rows import namedtuple_row
 from scripts.coverage import coverage_page
+from scripts.faults import faults_page
 from tests.support import Mart, running_server, scratch_folder
 
 from twinmart.aggregate.sets import SETS
@@ -351,6 +352,7 @@ def pages() -> dict[str, str]:
         "jobs.md": jobs_page(),
         "metrics.md": metrics_page(),
         "coverage.md": coverage_page(MADE_BY),
+        "faults.md": faults_page(MADE_BY),
         "../recovery.md": recovery_page(),
         "schema.md": schema,
         "aggregates.md": aggregates,

@@ -5,7 +5,11 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from random import Random
 from typing import Self
+
+# Of a connection of 300 ms there and back.
+SENT_AGAIN_S = 0.6
 
 
 @dataclass
@@ -13,14 +17,17 @@ class Proxy:
     """Passes bytes to and fro between whoever connects and one server, as long as the line is well.
 
     ``deaf`` names the directions in which bytes vanish without a word: "up" to the server, "down" from it. Both are a
-    half-open line: nobody is told. ``delay_s`` is waited before each piece is passed on.
+    half-open line: nobody is told. ``delay_s`` is waited before each piece is passed on, and of ``lost_share`` of the
+    pieces as long as TCP would wait before it sends a lost packet again.
     """
 
     port: int
     deaf: set[str] = field(default_factory=set)
     delay_s: float = 0.0
+    lost_share: float = 0.0
     passed: dict[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
     connections: int = 0
+    _random: Random = field(default_factory=lambda: Random(5))
     _is_down: bool = False
     _lines: list[socket.socket] = field(default_factory=list)
     _door: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -52,7 +59,7 @@ class Proxy:
 
     def mend(self) -> None:
         """Let everything pass again."""
-        self._is_down, self.delay_s = False, 0.0
+        self._is_down, self.delay_s, self.lost_share = False, 0.0, 0.0
         self.deaf.clear()
 
     def _accept(self) -> None:
@@ -79,6 +86,8 @@ class Proxy:
             while block := one.recv(65536):
                 if self.delay_s:
                     time.sleep(self.delay_s)
+                if self.lost_share and self._random.random() < self.lost_share:
+                    time.sleep(SENT_AGAIN_S)
                 if way in self.deaf:
                     continue
                 self.passed[way] += len(block)

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -116,11 +116,11 @@ class MartServer:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[MartServer]:
+def running_server(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[MartServer]:
     """Make and start a server in a folder, with a template database at this program's version."""
     account = Account.choose()
     programs = reachable(find_programs(), account, folder)
-    server = Server(folder / "site", free_port(), account, programs, FAST_BUT_FRAGILE)
+    server = Server(folder / "site", free_port(), account, programs, {**FAST_BUT_FRAGILE, **(settings or {})})
     server.create()
     server.start()
     try:

@@ -224,6 +224,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("small_segments")
+@pytest.mark.faults("D1")
 def test_a_full_file_system_takes_nothing_more_until_something_was_taken_out(small_disk: Path) -> None:
     spool, accepted = Spool.open(small_disk / "spool"), 0
 

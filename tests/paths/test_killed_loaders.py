@@ -19,6 +19,7 @@ WORDS = 160
 A_LOAD_S = 0.3
 
 
+@pytest.mark.faults("E1", "E4")
 def test_a_loader_killed_at_any_word_leaves_what_the_next_one_completes(
     walks: MartServer, at_once: Callable[[Sample], Fingerprint], seed: int, tell: Tell
 ) -> None:
@@ -31,6 +32,7 @@ def test_a_loader_killed_at_any_word_leaves_what_the_next_one_completes(
     tell("loaders killed at a chosen word", 6)
 
 
+@pytest.mark.faults("E4")
 def test_loaders_killed_one_after_the_other_while_events_come_lose_nothing(
     walks: MartServer, at_once: Callable[[Sample], Fingerprint], seed: int, tell: Tell
 ) -> None:

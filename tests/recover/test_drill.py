@@ -32,6 +32,7 @@ def topology(made: Disaster) -> list[object]:
     ]
 
 
+@pytest.mark.faults("Q1", "Q2")
 def test_a_drill_takes_every_step_and_leaves_production_alone(pair: Disaster) -> None:
     """Q1, and Q2: what an interrupted drill has left is named, and the next one removes it."""
     end = pair.ends[2]
@@ -60,6 +61,7 @@ def test_a_drill_takes_every_step_and_leaves_production_alone(pair: Disaster) ->
     assert "production untouched" in made.markdown()
 
 
+@pytest.mark.faults("Q1")
 def test_two_drills_at_once_are_one(pair: Disaster) -> None:
     with advisory_lock(pair.second.connect(autocommit=True), LOCK), pytest.raises(errors.LockHeld):
         Drill(pair.ends, WISH, Journal(None)).carry_out(lambda event: None)
@@ -67,6 +69,7 @@ def test_two_drills_at_once_are_one(pair: Disaster) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.faults("Q1")
 def test_a_failover_in_earnest_ends_a_drill(server: MartServer, other_server: MartServer) -> None:
     """Q1: the failover asks nobody, and the drill sees that it is over."""
     with disaster(server, other_server) as made:

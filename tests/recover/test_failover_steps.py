@@ -127,6 +127,7 @@ def test_a_site_that_answers_and_is_active_is_not_failed_over(after: Disaster) -
     assert "Nothing was changed" in after.refused
 
 
+@pytest.mark.faults("P2")
 def test_the_old_active_that_returns_is_refused_however_it_is_made_to_load(after: Disaster) -> None:
     """It holds itself for the active one, in its own epoch; the other site knows better."""
     dsns = {1: after.first.dsn, 2: after.second.dsn}
@@ -185,6 +186,7 @@ def test_the_same_command_again_finds_nothing_to_do(after: Disaster) -> None:
     assert after.journal.open_run() is None
 
 
+@pytest.mark.faults("E2")
 def test_a_zombie_of_the_old_epoch_is_refused_by_the_database(after: Disaster) -> None:
     with pytest.raises(errors.SiteFenced), Etl(1, {1: after.second.dsn}):
         pass

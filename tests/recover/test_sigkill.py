@@ -12,6 +12,7 @@ from twinmart.report.losses import manifest
 
 
 @pytest.mark.soak
+@pytest.mark.faults("P1")
 def test_a_site_killed_with_loads_behind_costs_nothing_that_the_twin_has(scratch: Path) -> None:
     with lose_and_fail_over(scratch) as (home, report):
         assert report.run.state == "done"

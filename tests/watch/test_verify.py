@@ -89,6 +89,7 @@ def test_two_sites_that_are_alike_are_right_and_it_is_written_down(ends: dict[in
     assert rows == [(made.run, "right", made.run)]
 
 
+@pytest.mark.faults("V3")
 def test_each_row_that_differs_is_found_named_and_mended(ends: dict[int, End], mart: Mart, other_mart: Mart) -> None:
     before = whole(mart)
     fact = "mart.interaction_resource_fact"
@@ -116,6 +117,7 @@ def test_each_row_that_differs_is_found_named_and_mended(ends: dict[int, End], m
     assert whole(other_mart) == whole(mart) == before
 
 
+@pytest.mark.faults("S3")
 def test_a_row_that_only_the_standby_has_is_found_and_taken_away(ends: dict[int, End], other_mart: Mart) -> None:
     before = whole(other_mart)
     at_standby(
@@ -144,6 +146,7 @@ def test_many_differences_are_narrowed_down_bucket_by_bucket(
     assert made.comparison.different == planted > 5
 
 
+@pytest.mark.faults("V1")
 def test_there_is_no_false_alarm_while_loads_go_on(ends: dict[int, End], mart: Mart) -> None:
     stop = threading.Event()
 
@@ -164,6 +167,7 @@ def test_there_is_no_false_alarm_while_loads_go_on(ends: dict[int, End], mart: M
     assert [json.dumps(one.to_json()) for one in made if one.verdict != "right"] == []
 
 
+@pytest.mark.faults("V1")
 def test_a_difference_is_found_under_load_too(ends: dict[int, End], mart: Mart) -> None:
     at_standby(
         ends,
@@ -190,6 +194,7 @@ def test_signatures_are_kept_and_trusted_until_somebody_writes(ends: dict[int, E
     assert (deep.comparison.trusted, deep.comparison.different) == (0, 4)
 
 
+@pytest.mark.faults("V1")
 def test_what_the_link_holds_up_is_not_called_right(ends: dict[int, End], mart: Mart) -> None:
     with reach(ends[2], "test") as standby:
         # The catalog is that of the whole server, where other tests have links too.

@@ -194,8 +194,7 @@ def test_n2_a_site_that_is_killed_is_replaced_after_the_grace_period_and_comes_b
     before = night.ask(1, loads)
     night.serve(1)
     wait_until(lambda: night.ask(1, "SELECT state FROM ops.server WHERE kind = 'mart'") == [("fenced",)])
-    wait_until(lambda: night.decision(1)[0] == "fence")
-    assert "epoch 2 exists" in night.decision(1)[1]
+    wait_until(lambda: night.decision(1)[0] == "fence" and "epoch 2 exists" in night.decision(1)[1])
     assert night.ask(1, loads) == before
     assert night.topology(1) == (1, 1)
 

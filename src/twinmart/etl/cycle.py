@@ -205,6 +205,7 @@ class Etl:
         with self._mart.transaction():
             check_epoch(self._mart, self._site, self._transformer.epoch)
             self._mart.execute(sql_text("config/discover"))
+            self._mart.execute(sql_text("extract/end_loss"))
             self._mart.execute(sql_text("extract/close_loss"))
 
     def _transform_all(

@@ -57,13 +57,15 @@ def classify(
 ) -> Iterator[tuple[str, Part, str | None]]:
     """Yield class, span and cause of everything behind a moment, by what the twin heard and knows that it missed.
 
-    The spans adjoin; the last one that is gone goes on, since nobody hears the source still.
+    The spans adjoin; one that is gone at the end goes on, where the twin is cut off from its source or never heard it.
 
     >>> from datetime import UTC, timedelta
     >>> t = [datetime(2026, 11, 22, 9, minute, tzinfo=UTC) for minute in range(10)]
     >>> found = classify(t[1], [Span(t[0], t[3]), Span(t[5], t[8])], [(t[6], t[7], "spool-full")])
     >>> [(kind, part.start.minute, part.end.minute) for kind, part, _ in found]
     [('recovered', 1, 3), ('gone', 3, 5), ('recovered', 5, 6), ('partial', 6, 7), ('recovered', 7, 8)]
+    >>> [(kind, part.end) for kind, part, _ in classify(t[4], [Span(t[0], t[3])], [(t[3], None, "disconnected")])]
+    [('gone', None)]
     """
     at = since
     for span in _joined(heard):
@@ -74,8 +76,9 @@ def classify(
             yield "gone", Part(at, span.start), cause
         yield from _with_holes(max(at, span.start), span.end, missed)
         at = span.end
-    if not heard:
-        yield "gone", Part(at, None), "no collector of the surviving site heard the source"
+    silent = next((why for _, end, why in missed if end is None), None)
+    if silent is not None or not heard:
+        yield "gone", Part(at, None), silent or "no collector of the surviving site heard the source"
 
 
 def _with_holes(

@@ -5,12 +5,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.etl.story import Switch
+from tests.faults.conftest import wait_until
 from tests.faults.sites import Collectors, Sites, new_home
 from tests.paths.fingerprint import Fingerprint
 from tests.recover.salvage.test_salvage import call
@@ -55,6 +57,12 @@ def test_what_only_the_killed_site_has_is_brought_however_often_the_salvage_is_k
     collectors.hear(crossed)
     switch.hear([])
     link.set_up(ends[1], ends[2])
+    # The twin is cut off from the switch from here on.
+    with connect(sites.home.site(2).dsn(), application_name="test", autocommit=True) as twin:
+        twin.execute("SET default_transaction_read_only = off")
+        twin.execute(
+            "INSERT INTO idb_pbx_b.no_data (from_at, to_at, cause) VALUES (%s, NULL, 'disconnected')", (crossed[-1].at,)
+        )
     # Heard at site 1 alone: loaded and not shipped, and not even loaded; and a change of the configuration.
     link.pause(ends[2], "as if the line were cut")
     collectors.hear(unshipped, at=(1,))
@@ -63,6 +71,7 @@ def test_what_only_the_killed_site_has_is_brought_however_often_the_salvage_is_k
         Store(mart, author="somebody").set_option("application", "mart", "log", "level", "debug")
     collectors.hear(unloaded, at=(1,))
     switch.mart.close()
+    collectors.kept = {1: [], 2: []}
     sites.lose(1)
     report = sites.told("failover", "--yes", "2", "--accept-loss", "all")
     assert report["state"] == "done", report
@@ -86,9 +95,15 @@ def test_what_only_the_killed_site_has_is_brought_however_often_the_salvage_is_k
             "SELECT sum(events_brought), count(*) FILTER (WHERE ended_at IS NULL) FROM ops.salvage_run"
         )
         assert brought.fetchone() == (len(unshipped) + len(unloaded), 0)
-    # The manifest is closed, and nothing of it is shown as missing any more.
-    assert sites.ask(2, open_losses) == [(0,)]
-    assert overview(sites.home).losses == []
+    # What was brought is missing no more; behind the killed site's last word nobody heard the switch, and that is told.
+    last = unloaded[-1].at
+    missing = "SELECT from_at, to_at FROM ctl.loss WHERE class = 'gone' AND closed_at IS NULL"
+    assert sites.ask(2, missing) == [(last, None)]
+    with connect(sites.home.site(2).dsn(), application_name="test", autocommit=True) as twin:
+        twin.execute("UPDATE idb_pbx_b.no_data SET to_at = %s", (last + timedelta(seconds=10),))
+    collectors.hear(told(switch, 300, 41), at=(2,))
+    wait_until(lambda: sites.ask(2, missing) == [(last, last + timedelta(seconds=10))])
+    assert [loss.to_at for loss in overview(sites.home).losses] == [last + timedelta(seconds=10)]
     assert sites.ask(2, "SELECT count(*) FROM cfg.option WHERE value = 'debug'") == [(0,)]
     # Only then it is rebuilt, and nothing is left of its earlier life.
     assert sites.told("return", "--yes", "2")["state"] == "done"

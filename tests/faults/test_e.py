@@ -196,8 +196,8 @@ def test_e3_the_manifest_says_what_the_twin_had(own_servers: tuple[MartServer, M
         made.carry_out(Wish("failover", 2, 1, accept_loss=frozenset({"all"})))
         found = made.mart.execute("SELECT class FROM ctl.loss ORDER BY from_at NULLS FIRST, to_at").fetchall()
         assert [kind for (kind,) in found] == classes
-        gaps = made.mart.execute("SELECT count(*) FROM ctl.gap WHERE NOT filled AND starts_with(cause, 'site lost')").fetchone()
-        assert gaps == (sum(kind in ("gone", "partial") for kind in classes),)
+        noted = "SELECT count(*) FROM ctl.gap WHERE NOT filled AND starts_with(cause, 'site lost')"
+        assert made.mart.execute(noted.encode()).fetchone() == (sum(kind in ("gone", "partial") for kind in classes),)
         if classes[-1] == "recovered" and "partial" not in classes:
             switch.hear(said[7:])
             with first.connect() as wanted:

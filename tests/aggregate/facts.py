@@ -67,7 +67,8 @@ def expected(connection: Connection, limits: oracle.Limits) -> oracle.Book:
     """Return what the oracle makes of all facts of a mart."""
     book = oracle.Book()
     attempts = {one["interaction_resource_id"]: one for one in _read(connection, _ATTEMPTS)}
-    members = _read(connection, "SELECT * FROM mart.resource_group_fact_")
+    members = _read(connection, "SELECT resource_key, group_key, start_at, end_at FROM mart.resource_group_fact_")
+    members += _read(connection, "SELECT resource_key, group_key, start_at, end_at FROM mart.group_member")
     horizons = {
         row["source_key"]: row["reached_at"] for row in _read(connection, "SELECT * FROM ctl.aggregate_horizon")
     }

@@ -10,6 +10,7 @@ from threading import Lock
 
 import psycopg
 
+from twinmart.aggregate.groups import refresh_groups
 from twinmart.aggregate.rebuild import Rebuilder
 from twinmart.aggregate.sets import Shape
 from twinmart.aggregate.work import Unit, Work
@@ -85,11 +86,12 @@ def aggregate(
 
 
 def _begin(mart: Connection, site: int) -> int:
-    """Move the horizon up to which states that go on are counted, and return the epoch."""
+    """Bring groups up to date, move the horizon up to which states that go on are counted, and return the epoch."""
     row = mart.execute("SELECT epoch FROM cfg.topology").fetchone()
     epoch = int(row[0]) if row else 0
     with mart.transaction():
         check_epoch(mart, site, epoch)
+        refresh_groups(mart)
         mart.execute(sql_text("aggregate/request_open"))
         mart.execute(sql_text("aggregate/move_horizon"))
     return epoch

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from twinmart.config.values import Type
 
@@ -155,6 +155,7 @@ class AgentGroup(Properties):
 
     source: str | None = Field(None, description="source at which they work")
     agents: tuple[str, ...] = Field((), description="its agents")
+    since: AwareDatetime | None = Field(None, description="when its first agents joined, if before it was configured")
 
 
 class Queue(Properties):
@@ -174,6 +175,7 @@ class QueueGroup(Properties):
     refers = {"queues": "queue"}
 
     queues: tuple[str, ...] = Field((), description="its queues")
+    since: AwareDatetime | None = Field(None, description="when its first queues joined, if before it was configured")
 
 
 class Skill(Properties):

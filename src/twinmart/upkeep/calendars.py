@@ -98,7 +98,7 @@ def ensure_calendars(connection: Connection, options: Options, now: datetime) ->
 
 
 def ensure_views(connection: Connection) -> list[str]:
-    """Make the view of each calendar that this mart holds and that has none yet; at every site."""
+    """Make the views of each calendar that this mart holds and that has none yet, of aggregates too; at every site."""
     made = []
     for key, name, zone in connection.execute("SELECT calendar_key, name, zone FROM mart.calendar ORDER BY name"):
         view = sql.Identifier("gim", name)
@@ -118,6 +118,7 @@ def ensure_views(connection: Connection) -> list[str]:
                     comment=sql.Literal(f"Intervals of 15 minutes by the clocks of {zone}"),
                 )
             )
+            connection.execute("CALL agg.define_calendar(%s)", (name,))
         made.append(name)
     return made
 

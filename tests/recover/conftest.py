@@ -18,6 +18,7 @@ from twinmart import errors
 from twinmart.collect.idb import Idb
 from twinmart.collect.records import Record, Tag
 from twinmart.collect.rows import copy_lines
+from twinmart.config.options import effective
 from twinmart.config.sources import ensure_collector, ensure_source
 from twinmart.db.connect import Connection
 from twinmart.etl.cycle import run_once
@@ -38,7 +39,24 @@ SUBSCRIPTIONS = """
     SELECT count(*) FROM pg_subscription
     WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+LOOK = """
+    SELECT
+        (SELECT count(*) FROM ctl.audit_log WHERE site = 2),
+        (SELECT count(*) FROM ctl.job_run WHERE job = 'aggregate' AND site = 2),
+        to_regclass('mart.interaction_fact_p' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NOT NULL
+"""
 NOWHERE = "host=127.0.0.1 port=1 dbname=twinmart user=twinmart connect_timeout=1"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a test saw of the survivor between two steps."""
+
+    runs_schedule: bool
+    runs_aggregates: bool
+    loads: int
+    aggregations: int
+    has_today: bool
 
 
 @dataclass
@@ -53,6 +71,7 @@ class Disaster:
     servers: list[tuple[Thread, Signal]] = field(default_factory=list)
     events: list[StepEvent] = field(default_factory=list)
     refused: str = ""
+    seen: dict[str, Seen] = field(default_factory=dict)
 
     @property
     def mart(self) -> Connection:
@@ -118,6 +137,13 @@ class Disaster:
             world.release()
         return self.journal.run(run.id)
 
+    def seen_now(self) -> Seen:
+        """Look at the survivor."""
+        options = effective(self.mart)
+        row = self.mart.execute(LOOK.encode()).fetchone()
+        assert row is not None
+        return Seen(options.flag("schedule", "run-scheduler"), options.flag("schedule", "run-aggregates"), *row)
+
     def state(self) -> tuple[Any, ...]:
         """Return everything that must be the same however often the command was broken off."""
         mart = self.mart
@@ -134,11 +160,15 @@ class Disaster:
         ]
         return (*told, Fingerprint.of(mart).rows)
 
-    def close(self) -> None:
+    def stop_servers(self) -> None:
         for _, stop in self.servers:
             stop.set()
         for thread, _ in self.servers:
             thread.join(30)
+        self.servers.clear()
+
+    def close(self) -> None:
+        self.stop_servers()
         for end in self.ends.values():
             with suppress(errors.MartError):
                 link.tear_down(None, end)
@@ -206,5 +236,5 @@ def after(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
             made.carry_out(FAILOVER, lost=False)
         made.refused = refused.value.render()
         assert made.mart.execute("SELECT active_site, epoch FROM cfg.topology").fetchall() == [(1, 1)]
-        made.carry_out()
+        made.carry_out(look=lambda event: made.seen.update({event.step: made.seen_now()}))
         yield made

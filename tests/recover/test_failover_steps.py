@@ -1,5 +1,6 @@
 """The ten steps of the Disaster Recovery Procedure, each by what it promises, seen afterwards at the surviving site."""
 
+import json
 import time
 from dataclasses import replace
 from threading import Event as Signal
@@ -10,7 +11,7 @@ import pytest
 
 from tests.jobs.test_server import old_mart
 from tests.paths.fingerprint import Fingerprint
-from tests.recover.conftest import FAILOVER, Disaster, undisturbed
+from tests.recover.conftest import FAILOVER, Disaster, Seen, undisturbed
 from tests.support import MartServer
 from twinmart import errors
 from twinmart.aggregate.requests import pending
@@ -22,7 +23,8 @@ from twinmart.etl.loop import catch_up, follow
 from twinmart.etl.peers import Peers
 from twinmart.jobs.cycle import extract, transform
 from twinmart.jobs.server import MartServer as JobServer
-from twinmart.recover.plan import is_fulfilled
+from twinmart.recover.plan import is_fulfilled, what_matters
+from twinmart.recover.report import Report, first_load, run_text
 from twinmart.recover.steps_failover import FAILOVER as STEPS
 from twinmart.replicate import fence
 from twinmart.replicate.ends import embedded_end, reach
@@ -66,14 +68,25 @@ def test_step_3_nothing_of_site_1_is_extracted_and_its_objects_are_kept(after: D
     ]
 
 
-def test_step_4_the_schedule_was_held_before_anything_was_loaded(after: Disaster) -> None:
-    names = [event.step for event in after.events]
-    assert names.index("hold-schedule") < names.index("load") < names.index("release-schedule")
+def between(after: Disaster, first: str, last: str) -> list[Seen]:
+    """What was seen from the end of a step until before another one ended."""
+    steps = list(after.seen)
+    return [after.seen[step] for step in steps[steps.index(first) : steps.index(last)]]
 
 
-def test_step_5_aggregation_was_held_until_its_requests_were_complete(after: Disaster) -> None:
-    names = [event.step for event in after.events]
-    assert names.index("hold-aggregation") < names.index("request-aggregates") < names.index("release-aggregation")
+def test_step_4_the_schedule_stands_still_until_partitions_are_there(after: Disaster) -> None:
+    held = between(after, "hold-schedule", "release-schedule")
+    assert not any(seen.runs_schedule for seen in held)
+    assert {seen.loads for seen in between(after, "hold-schedule", "load")} == {0}
+    assert after.seen["make-partitions"].has_today
+    assert after.seen["load"].loads > 0
+
+
+def test_step_5_aggregation_stands_still_until_its_requests_are_complete(after: Disaster) -> None:
+    held = between(after, "hold-aggregation", "release-aggregation")
+    assert not any(seen.runs_aggregates for seen in held)
+    assert {seen.aggregations for seen in held} == {0}
+    assert after.seen["release-aggregation"].runs_aggregates
     history = after.mart.execute(
         "SELECT new_value FROM cfg.history WHERE name = 'run-aggregates' ORDER BY revision"
     ).fetchall()
@@ -120,6 +133,25 @@ def test_every_step_of_the_original_is_one_of_ours() -> None:
         "10.2",
     }
     assert wanted - numbers == {"3"}
+
+
+def test_the_report_tells_timings_facts_before_and_after_and_what_it_cost(after: Disaster) -> None:
+    run = after.journal.runs()[0]
+    begun = next(record for record in after.journal.records(run.id) if record.kind == "begun")
+    facts = what_matters(after.world().facts({1, 2}), run.wish)
+    losses = tuple(manifest(after.mart, run.id))
+    told = Report(run, first_load(after.mart, run), losses, begun.data["matter"], facts)  # type: ignore[arg-type]
+    data = json.loads(json.dumps(told.data(), default=str))
+    assert 0 < data["rto_ms"] < data["working_ms"] + 60_000
+    assert [(one["source"], one["gone_s"], one["is_open"]) for one in data["rpo"]] == [("pbx", 0, False)]
+    assert data["rpo"][0]["recovered_calls"] == 2
+    assert [one["step"] for one in data["steps"]] == [step.name for step in STEPS]
+    assert all(one["spent_ms"] >= 0 for one in data["steps"])
+    assert (data["facts_before"]["site 2"]["epoch"], data["facts_after"]["site 2"]["epoch"]) == (1, 2)
+    page = told.markdown()
+    for line in ("| command to first committed load |", "| pbx | delivered to", "| site 2, epoch | 1 | 2 |"):
+        assert line in page
+    assert all(step.name in run_text(run) for step in STEPS)
 
 
 def test_a_site_that_answers_and_is_active_is_not_failed_over(after: Disaster) -> None:

@@ -72,7 +72,7 @@ def classify(
         if span.end <= at:
             continue
         if span.start > at:
-            cause = next((why for start, _, why in missed if at <= start <= span.start), None)
+            cause = next((why for start, end, why in missed if start <= span.start and (end is None or end > at)), None)
             yield "gone", Part(at, span.start), cause
         yield from _with_holes(max(at, span.start), span.end, missed)
         at = span.end

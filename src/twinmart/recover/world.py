@@ -148,9 +148,11 @@ class SiteWorld:
 
     def mirror(self, record: Record) -> None:
         """Copy a record of the journal into the keeper's database, if it can take it."""
-        if self._lock is None or not _has_tables(self._lock):
+        if self._lock is None:
             return
         with mapped_errors(f"site {self.keeper}"):
+            if not _has_tables(self._lock):
+                return
             self._lock.execute(
                 "INSERT INTO ops.recovery_record VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
                 (record.run, record.seq, record.at, record.kind, record.step, Jsonb(dict(record.data)), record.hash),

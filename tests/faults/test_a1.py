@@ -257,8 +257,8 @@ def test_a1_ten_changes_under_load_with_kills_lose_and_double_nothing(sites: Sit
 
 
 def _has_all(sites: Sites, active: int, talk: Talk) -> bool:
-    # The call of the beginning has six events.
-    return sites.ask(active, "SELECT count(*) FROM gidb.event") == [(len(talk.said) + 6,)]
+    # The call of the beginning has seven events.
+    return sites.ask(active, "SELECT count(*) FROM gidb.event") == [(len(talk.said) + 7,)]
 
 
 def _die_and_come_back(sites: Sites, site: int, after_s: float) -> None:

@@ -54,8 +54,15 @@ def test_d1_a_standby_whose_disk_is_full_stops_and_goes_on_when_there_is_room(
 
         wait_until(is_full)
         ballast.unlink()
-        if not target.server.is_running():
-            target.server.start()
+
+        def is_back() -> bool:
+            if not target.server.is_running():
+                target.server.start()
+            with suppress(errors.SiteUnreachable):
+                return at(pair.target, b"SELECT 1") == [(1,)]
+            return False
+
+        wait_until(is_back)
         arrives(pair)
         take_down(pair)
         own_servers[0].drop(pair.mart)

@@ -19,7 +19,7 @@ from tests.recover.salvage.test_salvage import call
 from tests.support import running_server
 from twinmart.config.sources import ensure_collector, ensure_source
 from twinmart.config.store import Store
-from twinmart.db.connect import connect
+from twinmart.db.connect import Connection, connect
 from twinmart.model.events import Event
 from twinmart.replicate import link
 from twinmart.replicate.ends import ends_of, reach
@@ -90,7 +90,7 @@ def test_what_only_the_killed_site_has_is_brought_however_often_the_salvage_is_k
     assert done["unshipped"]["gidb.event"] == len(unshipped)
     assert any(one["table"] == "cfg.option" and "debug" in str(one["row"]) for one in done["filed"])
     with connect(sites.home.site(2).dsn(), application_name="test", autocommit=True) as mart:
-        assert _undisturbed([*crossed, *unshipped, *unloaded], scratch / "u").difference(Fingerprint.of(mart)) is None
+        assert _facts(mart) == _undisturbed([*crossed, *unshipped, *unloaded], scratch / "u")
         brought = mart.execute(
             "SELECT sum(events_brought), count(*) FILTER (WHERE ended_at IS NULL) FROM ops.salvage_run"
         )
@@ -113,12 +113,18 @@ def test_what_only_the_killed_site_has_is_brought_however_often_the_salvage_is_k
         assert link.leftover_slots(old) == []
 
 
-def _undisturbed(events: list[Event], folder: Path) -> Fingerprint:
+def _undisturbed(events: list[Event], folder: Path) -> dict[str, object]:
     with running_server(folder) as server:
         mart = server.new_mart()
         switch = Switch(mart)
         ensure_collector(switch.mart, ensure_source(switch.mart, "pbx"), site=2)
         switch.hear(events)
-        found = Fingerprint.of(mart.connect(autocommit=True))
+        found = _facts(mart.connect(autocommit=True))
         mart.close()
         return found
+
+
+def _facts(mart: Connection) -> dict[str, object]:
+    """Return what the mart holds of calls and agents; what it says of gaps is another after a disaster."""
+    rows = Fingerprint.of(mart).rows
+    return {name: rows[name] for name in rows if name != "ctl.gap"}

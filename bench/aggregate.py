@@ -11,6 +11,7 @@ from bench.day import fill, minute
 from bench.place import connection, home
 from bench.report import Figure, show, stopwatch
 from twinmart.aggregate.job import aggregate
+from twinmart.aggregate.rebuild import set_planner
 from twinmart.aggregate.requests import request
 from twinmart.aggregate.sets import SETS, Level, Shape
 from twinmart.aggregate.thresholds import make_thresholds
@@ -60,6 +61,7 @@ def _bare_set(dsn: str, number: int, day: datetime) -> None:
     one, key = SETS[number], int(day.timestamp())
     span = {"tenant_key": 1, "from_key": key, "to_key": key + 86_400}
     with connect(dsn, application_name="twinmart bench", autocommit=True) as mart:
+        set_planner(mart, is_local=False)
         make_thresholds(mart)
         shape = Shape.read(mart)[one.name]
         for level in Level:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from twinmart.report.catalogue import FLAG, LIST, TIME, Column
+from twinmart.report.catalogue import FLAG, LIST, TIME, WHOLE, Column
 from twinmart.report.measures import SECONDS, SHARE
 
 UNKNOWN = "—"
@@ -38,12 +38,22 @@ def cell(value: Any, column: Column, zone: ZoneInfo) -> Any:
 
 
 def tellers(columns: Sequence[Column], zone: ZoneInfo) -> list[tuple[int, Callable[[Any], Any]]]:
-    """Return which values of a row are to be told by ``cell``, and how; numbers of measures are written as they are."""
-    return [(place, _teller(column, zone)) for place, column in enumerate(columns) if column.measure is None]
+    """Return which values of a row are to be told as ``cell`` does, and how; others are written as they are."""
+    return [
+        (place, _teller(column, zone))
+        for place, column in enumerate(columns)
+        if column.measure is None and column.unit != WHOLE
+    ]
 
 
 def _teller(column: Column, zone: ZoneInfo) -> Callable[[Any], Any]:
+    """Return what tells the values of a column, the common ones by the shortest way."""
+
     def tell(value: Any) -> Any:
+        if type(value) is str:
+            return harmless(value)
+        if type(value) is Decimal and column.unit == SECONDS:
+            return float(value)
         return cell(value, column, zone)
 
     # Many rows have the same time.

@@ -83,6 +83,7 @@ def errors_page() -> str:
         meanings = [_first_sentence(family) for family in families if family.exit_code == exit_code]
         lines.append(f"| {exit_code} | {' '.join(meanings)} |")
     lines.append("| 130 | stopped by Ctrl-C |")
+    lines.append("| 141 | whoever read the answer went away, as `head` does |")
     for family in families:
         lines += [f"\n## {family.__name__}, {family.code[:3]}xx, exit code {family.exit_code}\n"]
         lines += ["| code | name | description |", "| --- | --- | --- |"]

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from subprocess import PIPE, Popen
 
 import pytest
 import structlog
@@ -38,3 +39,12 @@ def test_lines_go_to_what_is_stderr_when_they_are_told(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stderr", second)
     log.info("two")
     assert json.loads(second.getvalue())["event"] == "two"
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word() -> None:
+    command = [sys.executable, "-m", "twinmart", "config", "--help"]
+    with Popen(command, stdout=PIPE, stderr=PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert (process.stderr.read(), process.wait(60)) == (b"", 141)

@@ -91,9 +91,14 @@ def rows(dsn: str, query: str) -> list[dict[str, Any]]:
         return connection.cursor(row_factory=dict_row).execute(query.encode()).fetchall()
 
 
+def job_rows(dsn: str) -> list[dict[str, Any]]:
+    """Return the runs of all jobs, first to last."""
+    return rows(dsn, "SELECT * FROM ctl.job_run ORDER BY started_at")
+
+
 def runs(dsn: str, job: str) -> list[dict[str, Any]]:
     """Return the runs of a job, first to last."""
-    return [row for row in rows(dsn, "SELECT * FROM ctl.job_run ORDER BY started_at") if row["job"] == job]
+    return [row for row in job_rows(dsn) if row["job"] == job]
 
 
 @dataclass

@@ -13,7 +13,7 @@ from tests.etl.test_loop import fill, visits
 from tests.jobs.support import ALWAYS, Clock, Sums, eventually, rows, runs, serving, set_options, with_bodies
 from tests.support import Mart, MartServer
 from twinmart.db.connect import connect
-from twinmart.db.migrate import known_migrations, migrate
+from twinmart.db.migrate import known_migrations, migrate, schema_state
 from twinmart.errors import JobExcluded, JobNotNow, LockHeld, MartServerRuns
 from twinmart.jobs import desk, levels
 from twinmart.jobs.book import Run
@@ -75,8 +75,8 @@ def test_row_33_options_of_the_schedule_are_heeded_while_the_server_runs(mart: M
         eventually(lambda: server.state is State.RUNNING)
         assert job_state(mart.dsn, "export").get("next_at") is None
         set_options(mart, run_export="true", export_schedule="0,30 3/2", timezone="Europe/Berlin")
-        next_at = eventually(lambda: job_state(mart.dsn, "export").get("next_at"))
-        assert next_at == datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # 05:00 in Berlin
+        next_at = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # 05:00 in Berlin
+        eventually(lambda: job_state(mart.dsn, "export").get("next_at") == next_at, 60)
         clock.move(hours=1)
         run = eventually(lambda: runs(mart.dsn, "export"))[0]
         assert (run["due_at"], run["cause"]) == (next_at, "schedule")
@@ -325,3 +325,48 @@ def test_options_that_contradict_one_another_leave_the_schedule_as_it_was(mart: 
         assert "maintenance would begin inside the window" in why
         assert job_state(mart.dsn, "extract")["is_continuous"]
         assert server.state is State.RUNNING
+
+
+@pytest.mark.rows(22, 34)
+def test_a_standby_that_is_behind_is_in_migration_state_and_migrates_without_the_active_site(
+    server: MartServer,
+) -> None:
+    mart = old_mart(server, known_migrations()[:-1])
+    with connect(mart.dsn, application_name="test", autocommit=True) as connection:
+        connection.execute("UPDATE cfg.topology SET active_site = 1, epoch = 3")
+    gone = {1: "host=127.0.0.1 port=1 connect_timeout=1", 2: mart.dsn}
+    with capture_logs() as logs, serving(gone, site=2) as standby:
+        eventually(lambda: standby.state is State.MIGRATION, 60)
+        assert {line.get("id") for line in logs} >= {"55-20152", "55-20034"}
+        refused = asked(mart.dsn, "maintain").error
+        assert refused is not None
+        assert refused["code"] == JobNotNow.code
+        assert asked(mart.dsn, "Job_MigrateGIM").error is None
+        eventually(lambda: standby.state is State.STANDBY, 60)
+        with connect(mart.dsn, application_name="test", autocommit=True) as connection:
+            assert schema_state(connection).obstacle() is None
+    server.drop(mart)
+
+
+@pytest.mark.rows(53)
+def test_a_line_of_the_log_is_written_or_not_as_the_level_is_now(
+    mart: Mart, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def toggled(level: str) -> str:
+        set_options(mart, log__level=level)
+        eventually(lambda: levels._now == level, 60)
+        capsys.readouterr()
+        for on, state in (("true", State.RUNNING), ("false", State.PAUSED)):
+            set_options(mart, run_scheduler=on)
+            eventually(lambda state=state: server.state is state, 60)  # type: ignore[misc]
+        return capsys.readouterr().out
+
+    with serving({1: mart.dsn}) as server:
+        eventually(lambda: server.state is State.PAUSED, 60)
+        assert "server.state" not in toggled("error")
+        assert "server.state" in toggled("info")
+        assert toggled("off") == ""
+        assert toggled("none") == ""
+        assert "server.state" in toggled("all")
+        set_options(mart, log__level="info")
+        eventually(lambda: levels._now == "info", 60)

@@ -73,3 +73,22 @@ def test_a_dump_that_stops_says_what_pg_dump_said(pair: Pair) -> None:
         through_files(pair.source, pair.target, "00000000-00000001-1")
     assert "snapshot" in str(failed.value.detail)
     assert "begins the copy anew" in str(failed.value.hint)
+
+
+@pytest.mark.rows(19)
+def test_the_receiving_end_is_started_after_the_sending_one_also_where_setting_up_breaks_off(pair: Pair) -> None:
+    """Slot before copy before subscription: a set-up that dies between them leaves nobody who receives too early."""
+    active, standby = pair.mart.connect(autocommit=True), pair.other_mart.connect(autocommit=True)
+    seen: list[tuple[object, ...]] = []
+
+    def break_off(told: str) -> None:
+        seen.append((told, leftovers(active)[1], leftovers(standby)[2]))
+        raise errors.CopyFailed("broken off by a test")
+
+    with pytest.raises(errors.CopyFailed, match="broken off by a test"):
+        link.set_up(pair.source, pair.target, tell=break_off)
+    # The sender keeps its place, and nobody receives.
+    assert leftovers(standby)[2] == 0, seen
+    pair.set_up()
+    assert (leftovers(active)[1], leftovers(standby)[2]) == (1, 1)
+    assert require_steady(pair.source, pair.target).is_ready

@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from twinmart.errors import (
     Refused,
     error_classes,
 )
+from twinmart.etl.cycle import BOTH
 from twinmart.jobs import desk
 from twinmart.jobs.book import Run
 from twinmart.jobs.catalogue import CATALOGUE, Catalogue, Job
@@ -146,7 +147,8 @@ def list_jobs(ctx: typer.Context, site: _Site = None, as_json: _Json = False) ->
     answer(_server_line(server))
     told = [one for one in known if _is_worth_a_line(one)]
     if told:
-        answer(table(("job", "state", "last run", "took", "rows", "next"), [_job_row(one) for one in told]))
+        rows = [_job_row(one) for one in _with_one_cycle(told)]
+        answer(table(("job", "state", "last run", "took", "rows", "next"), rows))
     # A good day is five lines, so the others are named only where there is room.
     if (others := [one["job"] for one in known if one not in told]) and len(told) < GOOD_DAY_LINES - 2:
         answer(f"  on request: {', '.join(others)}")
@@ -159,6 +161,17 @@ def list_jobs(ctx: typer.Context, site: _Site = None, as_json: _Json = False) ->
 def _is_worth_a_line(one: Mapping[str, Any]) -> bool:
     is_wrong = one["last"] is not None and one["last"]["status"] in {"failed", "lost"}
     return bool(one["state"] != "idle" or one["next_at"] or one["held"] or is_wrong)
+
+
+def _with_one_cycle(told: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what is listed with the two jobs of a cycle as one, while both go alike: what loads facts is told then."""
+    cycle = [one for one in told if one["job"] in BOTH]
+    ends = {one["last"] and one["last"]["status"] for one in cycle}
+    alike = len({(one["state"], one["held"] is None, one["is_continuous"]) for one in cycle}) == 1
+    if len(cycle) < len(BOTH) or not alike or ends & {"failed", "lost"}:
+        return list(told)
+    name = ", ".join(one["job"] for one in cycle)
+    return [{**cycle[-1], "job": name}, *(one for one in told if one not in cycle)]
 
 
 def _job_row(one: Mapping[str, Any]) -> tuple[object, ...]:

@@ -1,12 +1,14 @@
 """The command tree, its global options, and what a command's end means to the shell.
 
 Exit codes: 0 done, 1 a mistake of ours, 2 usage, 3 a check says no, 4 refused by a guard, 5 a step failed and can be
-resumed, 6 the outcome is not known, 7 data broke a rule, 130 stopped by Ctrl-C.
+resumed, 6 the outcome is not known, 7 data broke a rule, 130 stopped by Ctrl-C, 141 the reader of the answer went away.
 
 A module that brings commands has a function ``register(app)`` and a line in ``_MODULES``.
 """
 
 import json
+import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -120,6 +122,14 @@ def exit_code(argv: Sequence[str]) -> int:
     """Run the command of these arguments, show its error if it has one, and return its exit code."""
     try:
         code = make_app()(list(argv), prog_name="twinmart", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    except SystemExit as error:
+        # The library of commands ends so where it meets a pipe that nobody reads.
+        if isinstance(error.__context__, BrokenPipeError):
+            return _nobody_reads()
+        raise
     except MartError as error:
         return _show(error, argv)
     except typer.TyperException as error:
@@ -129,6 +139,12 @@ def exit_code(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a mistake of ours ends in one line, not fifty
         return _show_mistake(error)
     return code if isinstance(code, int) else 0
+
+
+def _nobody_reads() -> int:
+    """End without a word, since whoever read our answer has seen enough, as head has; what is left goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return 128 + signal.SIGPIPE
 
 
 def _show(error: MartError, argv: Sequence[str]) -> int:

@@ -4,14 +4,26 @@ import logging
 
 import structlog
 
-_LEVELS = {
-    "all": logging.NOTSET,
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "error": logging.ERROR,
-    "none": logging.CRITICAL + 1,
-    "off": logging.CRITICAL + 1,
+
+def _nothing(*_: object, **__: object) -> None:
+    """Write no line."""
+
+
+# There is no level above the highest, so that nothing at all is written by a logger of its own.
+_SILENT = type(
+    "SilentLogger",
+    (structlog.make_filtering_bound_logger(logging.CRITICAL),),
+    dict.fromkeys(("critical", "fatal", "log"), _nothing),
+)
+
+_LOGGERS: dict[str, type] = {
+    "all": structlog.make_filtering_bound_logger(logging.NOTSET),
+    "debug": structlog.make_filtering_bound_logger(logging.DEBUG),
+    "info": structlog.make_filtering_bound_logger(logging.INFO),
+    "warn": structlog.make_filtering_bound_logger(logging.WARNING),
+    "error": structlog.make_filtering_bound_logger(logging.ERROR),
+    "none": _SILENT,
+    "off": _SILENT,
 }
 _now = ""
 
@@ -21,4 +33,4 @@ def set_level(level: str) -> None:
     global _now  # noqa: PLW0603  it mirrors structlog's configuration, of which there is one in a process
     if level != _now:
         _now = level
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
+        structlog.configure(wrapper_class=_LOGGERS[level])

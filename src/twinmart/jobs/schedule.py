@@ -176,9 +176,16 @@ def _maintain_minute(window: Window, minute: int) -> int:
             "maintenance would begin inside the window of extraction",
             detail=f"maintain-start-time is {_shown(minute)}, the window is {_shown(window.from_minute)} to"
             f" {_shown(window.to_minute)}",
-            hint=_mend("etl-end-time", _shown(minute)),
+            hint=_room_for_maintenance(window, minute),
         )
     return minute
+
+
+def _room_for_maintenance(window: Window, minute: int) -> str:
+    """Return the hint: maintenance when the window ends, or a pause in a window that is the whole day."""
+    if (window.from_minute, window.to_minute) != (0, 24 * 60):
+        return _mend("maintain-start-time", _shown(window.to_minute % (24 * 60)))
+    return _mend("etl-end-time", f"{_shown(minute)} schedule/etl-start-time={_shown((minute + 30) % (24 * 60))}")
 
 
 def _shown(minute: int) -> str:

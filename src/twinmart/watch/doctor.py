@@ -161,7 +161,7 @@ def _secret(where: str, reference: str | None) -> Iterator[Finding]:
     try:
         read_secret(reference)
     except MartError as error:
-        yield Finding("wrong", where, error.message, error.hint)
+        yield Finding("wrong", where, f"{error.message}: {error.detail}", error.hint)
         return
     yield Finding("right", where, "its password can be found")
     if reference and reference.startswith("file:"):

@@ -171,6 +171,8 @@ class Etl:
         extract = self._extract_all if EXTRACT in parts else _nothing
         with mapped_errors(f"the mart of site {self._site}", dsn=self._dsns[self._site]):
             extracting = self._threads.submit(extract, cycle, halt)
+            # Told when it is known to be done: told by its last line, the other thread would look too soon, and wait.
+            extracting.add_done_callback(lambda _: halt.news())
             try:
                 if TRANSFORM in parts:
                     self._transform_all(cycle, extracting, halt, tell)
@@ -234,7 +236,6 @@ class Etl:
                 self._delays.note(source, twins, self._idbs.connections)
         finally:
             cycle.unreachable.update(self._idbs.missed)
-            halt.news()
 
     def _extract_one(self, cycle: Cycle, collector: Collector, halt: Halt, *, fill_only: bool) -> None:
         """Take everything from one interaction database; one that is lost meanwhile is left for the next cycle."""
@@ -277,8 +278,8 @@ class Etl:
         return found
 
 
-def _nothing(cycle: Cycle, halt: Halt) -> None:  # noqa: ARG001  it stands in for an extraction
-    halt.news()
+def _nothing(cycle: Cycle, halt: Halt) -> None:
+    """Stand in for an extraction that is left out."""
 
 
 def run_once(site: int, dsns: Mapping[int, str], *, tell: Callable[[Cycle], None] | None = None) -> Cycle:

@@ -184,6 +184,8 @@ class Transformer:
             self._user_data(audit_key)
             facts += USER_DATA_FACTS
         self._run("transform/stale_interaction")
+        # Without it, all facts of the same hours are read to find those of a few calls.
+        self.mart.execute("ANALYZE stale_interaction")
         new = self._prepare(INTERACTION_FACTS)
         stale = self._span("SELECT min(start_date_time_key), max(last_date_time_key) FROM stale_interaction")
         low, high = stale or (0, 0)

@@ -1,6 +1,8 @@
 """What a recovery says when it cannot go on: each refusal and failure, with what it left and what to do next."""
 
+import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ import structlog
 
 from tests.recover.conftest import NOWHERE, disaster
 from tests.recover.night import carry_out
-from tests.recover.sim import Crash, SimWorld
+from tests.recover.sim import SimWorld
+from tests.recover.tool import Crash, Tool
 from tests.support import MartServer
 from twinmart import errors
 from twinmart.cli.main import exit_code
@@ -19,24 +22,20 @@ from twinmart.recover.run import Executor, plan_now
 FAILOVER = Wish("failover", 2, 1, accept_loss=frozenset({"all"}))
 
 
-class Stuck(SimWorld):
-    """A world in which site 1 is lost and the survivor's mart does not lose its fences."""
-
-    error: errors.MartError | None = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.speak("london")
-        self.flow(2)
-        self.kill(1)
-
-    def lower_fences(self, at: int) -> None:
-        if self.error is not None:
-            raise self.error
+@pytest.fixture
+def world() -> Iterator[SimWorld]:
+    """Site 1 is lost."""
+    made = SimWorld()
+    made.speak("london")
+    made.flow(2)
+    made.kill(1)
+    yield made
+    shutil.rmtree(made.folder, ignore_errors=True)
 
 
-def executor(world: SimWorld) -> Executor:
-    return Executor(world, world.sites[2].journal, point=world.point, in_thread=False)
+def executor(world: SimWorld, journal: Journal) -> Executor:
+    tool = Tool(world, 2)
+    return Executor(tool, journal, point=tool.point, in_thread=False)
 
 
 def broken_off(world: SimWorld, after: str) -> None:
@@ -44,68 +43,66 @@ def broken_off(world: SimWorld, after: str) -> None:
     points = 1
     while True:
         try:
-            carry_out(world, FAILOVER, crash_in=points)
+            carry_out(world, FAILOVER, crash_at=points)
         except Crash:
-            run = world.sites[2].journal.open_run()
+            with world.sites[2].journal() as journal:
+                run = journal.open_run()
             if run is not None and after in run.intents:
                 return
         points += 1
 
 
-def test_a_step_that_acts_in_vain_is_told_with_its_goal_and_with_what_stands() -> None:
-    world = Stuck()
+def test_a_step_that_acts_in_vain_is_told_with_its_goal_and_with_what_stands(world: SimWorld) -> None:
+    world.sites[2].stuck = True
     with pytest.raises(errors.StepNotReached, match="did not reach its goal") as failed:
         carry_out(world, FAILOVER)
     assert "run the same command again: twinmart failover" in str(failed.value.hint)
-    (run,) = world.sites[2].journal.runs()
+    with world.sites[2].journal() as journal:
+        (run,) = journal.runs()
+        outcomes = [one.data["state"] for one in journal.records(run.id) if one.kind == "outcome"]
     assert run.state in {"undone", "open"}
-    outcomes = [one.data["state"] for one in world.sites[2].journal.records(run.id) if one.kind == "outcome"]
     assert "failed" in outcomes
     assert ("Everything was taken back" in str(failed.value.hint)) is (run.state == "undone")
 
 
-def test_a_step_whose_site_gives_no_answer_is_unknown_and_the_same_command_finds_out() -> None:
-    world = Stuck()
-    world.error = errors.TookTooLong("the database gives no answer")
+def test_a_step_whose_site_gives_no_answer_is_unknown_and_the_same_command_finds_out(world: SimWorld) -> None:
+    world.sites[2].stuck = errors.TookTooLong("the database gives no answer")
     with pytest.raises(errors.StepUnknown, match="whether its goal is reached is not known") as unknown:
         carry_out(world, FAILOVER)
     assert "the database gives no answer" in str(unknown.value.detail)
     assert "twinmart failover" in str(unknown.value.hint)
-    run = world.sites[2].journal.open_run()
+    with world.sites[2].journal() as journal:
+        run = journal.open_run()
     assert run is not None, "it is gone on with"
-    healthy = SimWorld.lower_fences
-    Stuck.lower_fences, kept = healthy, Stuck.lower_fences  # type: ignore[method-assign]
-    try:
-        done = carry_out(world, FAILOVER)
-    finally:
-        Stuck.lower_fences = kept  # type: ignore[method-assign]
+    world.sites[2].stuck = False
+    done, _ = carry_out(world, FAILOVER)
     assert done is not None
     assert done.id == run.id
     assert world.sites[2].own.active_site == 2
 
 
-def test_beyond_its_point_of_no_return_a_run_is_not_taken_back() -> None:
-    world = SimWorld()
-    world.kill(1)
+def test_beyond_its_point_of_no_return_a_run_is_not_taken_back(world: SimWorld) -> None:
     broken_off(world, "raise-epoch")
-    run = world.sites[2].journal.open_run()
+    journal = world.sites[2].journal()
+    run = journal.open_run()
     assert run is not None
     with pytest.raises(errors.NoWayBack, match="has passed its point of no return") as refused:
-        list(executor(world).undo(run))
+        list(executor(world, journal).undo(run))
     assert "There is only forward: twinmart failover" in str(refused.value.hint)
-    assert world.sites[2].journal.open_run() is not None, "nothing was changed"
+    assert journal.open_run() is not None, "nothing was changed"
+    journal.close()
 
 
-def test_another_command_waits_for_a_run_that_is_open() -> None:
-    world = SimWorld()
-    world.kill(1)
+def test_another_command_waits_for_a_run_that_is_open(world: SimWorld) -> None:
     broken_off(world, "raise-epoch")
     world.revive(1)
+    journal = world.sites[2].journal()
     wish = Wish("return", 2, 1, survivor=2)
     with pytest.raises(errors.RunOpen, match="failover to site 2, is open") as refused:
-        executor(world).start(plan_now(world, wish))
+        executor(world, journal).start(plan_now(Tool(world, 2), wish))
     assert "twinmart runs undo" in str(refused.value.hint)
-    assert [run.wish.command for run in world.sites[2].journal.runs()] == ["failover"]
+    assert [run.wish.command for run in journal.runs()] == ["failover"]
+    journal.close()
 
 
 def test_a_journal_that_cannot_be_written_lets_no_step_begin(tmp_path: Path) -> None:

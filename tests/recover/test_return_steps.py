@@ -338,7 +338,7 @@ def test_return_step_14_5_the_newcomers_mart_is_used(one: Watched) -> None:
 def test_return_step_15_the_mart_server_runs_at_the_newcomer_and_loads(one: Watched) -> None:
     assert one.seen["start-server"][1]["server"] == [("running",)] or one.told["end"][1]["server"] == [("running",)]
     assert ("c9",) in one.seen["load"][1]["interactions"]
-    assert one.told["end"][1]["topology"] == [(1, 3)]
+    assert one.told["end"][1]["topology"] == [(1, 101)]
     assert one.seen["release-schedule"][1]["schedule"]
 
 

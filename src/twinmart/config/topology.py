@@ -10,6 +10,9 @@ from twinmart.db.connect import Connection, session
 from twinmart.db.migrate import schema_state
 from twinmart.errors import MartError, NotReady, SiteUnreachable, TopologyChanged
 
+# As many as there can be; an epoch tells by its remainder which of them took it.
+MOST_SITES = 100
+
 
 def active_site(dsns: Mapping[int, str]) -> int:
     """Return the number of the active site, given the connection strings of all sites.
@@ -37,18 +40,31 @@ def write_dsns(dsns: Mapping[int, str]) -> dict[int, str]:
     return {site: dsns[site] for site in (active, *others) if site in dsns}
 
 
-def raise_epoch(connection: Connection, *, expected_epoch: int, active_site: int) -> int:
+def next_epoch(known: int, site: int) -> int:
+    """Return the first epoch above a known one that a site may take: its last two digits are the site's.
+
+    So sites that cannot hear each other never take the same one, each above what it knows.
+
+    >>> next_epoch(1, 2), next_epoch(2, 1), next_epoch(2, 2), next_epoch(101, 3)
+    (2, 101, 102, 103)
+    """
+    return known + 1 + (site - known - 1) % MOST_SITES
+
+
+def raise_epoch(connection: Connection, *, expected_epoch: int, active_site: int, above: int = 0) -> int:
     """Make a site the active one in this mart, unless somebody else has changed the topology; return the new epoch.
 
+    It is the first one of the site above the expected one, ``above`` and every one that this mart has promised away.
     It is part of the caller's transaction.
 
     Raises:
         TopologyChanged: the epoch is not the expected one; nothing was changed.
     """
+    promised = connection.execute("SELECT promised_epoch FROM ops.recovery_fence").fetchone()
+    epoch = next_epoch(max(expected_epoch, above, promised[0] if promised is not None else 0), active_site)
     row = connection.execute(
-        "UPDATE cfg.topology SET active_site = %s, epoch = epoch + 1, changed_at = now() WHERE epoch = %s"
-        " RETURNING epoch",
-        (active_site, expected_epoch),
+        "UPDATE cfg.topology SET active_site = %s, epoch = %s, changed_at = now() WHERE epoch = %s RETURNING epoch",
+        (active_site, epoch, expected_epoch),
     ).fetchone()
     if row is not None:
         return int(row[0])

@@ -24,15 +24,9 @@ if TYPE_CHECKING:
 DRAIN_S = 20
 
 
-def next_epoch(known: int, site: int) -> int:
-    """Return the first epoch above a known one that a site may take: odd sites take odd ones, even sites even ones.
-
-    So two sites that cannot hear each other never take the same one, each above what it knows.
-
-    >>> next_epoch(1, 2), next_epoch(2, 2), next_epoch(2, 1)
-    (2, 4, 3)
-    """
-    return known + 1 + (site - known - 1) % 2
+def has_recovery(connection: Connection) -> bool:
+    """Whether a mart has the tables of recoveries; one that is far behind has not."""
+    return connection.execute("SELECT to_regclass('ops.recovery_fence') IS NOT NULL").fetchone() == (True,)
 
 
 class SiteConfiguration:
@@ -48,15 +42,7 @@ class SiteConfiguration:
             TopologyChanged: the epoch is not the expected one.
         """
         with self._world.change(at) as connection:
-            promised = connection.execute("SELECT promised_epoch FROM ops.recovery_fence").fetchone()
-            epoch = raise_epoch(connection, expected_epoch=expected, active_site=active)
-            known = max(above, promised[0] if promised is not None else 0)
-            wanted = next_epoch(max(epoch - 1, known), active)
-            if epoch != wanted:
-                # In the same transaction, so that nobody ever sees the one that was promised to another site.
-                epoch = wanted
-                connection.execute("UPDATE cfg.topology SET epoch = %s", (epoch,))
-            return epoch
+            return raise_epoch(connection, expected_epoch=expected, active_site=active, above=above)
 
     def promise(self, at: int, *, epoch: int, active: int) -> None:
         """Fence a site for another one, and never take its epoch."""
@@ -74,21 +60,23 @@ class SiteConfiguration:
 
     def lower_fences(self, at: int) -> None:
         """Let the mart take writes."""
+        with self._world.change(at) as connection:
+            has_tables = has_recovery(connection)
+            if has_tables:
+                # First, and of no run: whoever comes later knows the mart for a copy, also if this run is given up.
+                connection.execute(
+                    "INSERT INTO ops.recovery_mark (run, mark) VALUES ('', 'candidate') ON CONFLICT DO NOTHING"
+                )
         with self._world.session(at) as connection:
-            self._world.point()
             self._world.check_hold()
             fence.lower(connection)
-            self._world.point()
         with self._world.change(at) as connection:
-            if connection.execute("SELECT to_regclass('ops.recovery_fence') IS NOT NULL").fetchone() == (True,):
+            if has_tables:
                 connection.execute("UPDATE ops.recovery_fence SET fenced_for = NULL, changed_at = now()")
-                if at == self._world.keeper:
-                    self._world.mark_in(connection, "candidate")
 
     def raise_fences(self, at: int, of_site: int) -> None:
         """Let the mart take nothing but what crosses the link."""
-        self._world.point()
-        self._world.check_hold()
+        self._world.begin_act()
         with self._world.session(at) as connection:
             hold_writes(connection, of_site, drain_s=DRAIN_S)
         self._world.point()
@@ -124,8 +112,8 @@ class SiteConfiguration:
     def adopt_collectors(self, at: int, site: int) -> str:
         """Give every source a collector at this site; say which.
 
-        Objects that are disabled are used again. A source whose second collector stood at a site that is neither of
-        the two has it moved; one that never had a second collector is given one.
+        Objects that are disabled are used again, at their own site if it is one of the two. A source whose second
+        collector stood at another site has it moved; one that never had a second collector is given one.
         """
         with self._world.change(at) as connection:
             store = self._store_in(connection)
@@ -133,18 +121,19 @@ class SiteConfiguration:
                 raise errors.NotReady(
                     f"the configuration has no site {site}", hint=f"Make it with: twinmart init --sites {site}."
                 )
-            adopted = [one.name for one in store.all("collector") if _is_free(store, one, {at, site})]
-            for name in adopted:
-                store.put("collector", name, {"site": site}, enabled=True)
-                if store.find("access_point", name) is not None:
-                    store.put("access_point", name, {"site": site}, enabled=True)
+            free = [one for one in store.all("collector") if _is_free(store, one, {at, site})]
+            for one in free:
+                place = {"site": at if one.properties.get("site") == at else site}
+                store.put("collector", one.name, place, enabled=True)
+                if store.find("access_point", one.name) is not None:
+                    store.put("access_point", one.name, place, enabled=True)
             heard = {one.source_name for one in collectors(connection) if one.site == site}
             deaf = [one.name for one in store.all("source") if one.enabled and one.name not in heard]
             made = [
                 ensure_collector(connection, ensure_source(connection, name, store=store), site=site, store=store).name
                 for name in deaf
             ]
-        told = [f"enabled: {', '.join(adopted)}"] if adopted else []
+        told = [f"enabled: {', '.join(one.name for one in free)}"] if free else []
         told += [f"made: {', '.join(made)}"] if made else []
         return "; ".join(told) or "none was disabled, and none was missing"
 

@@ -7,13 +7,12 @@ import psycopg
 from psycopg import sql
 
 from twinmart import errors
-from twinmart.db.connect import Connection, lock_key
+from twinmart.db.connect import Connection
 from twinmart.db.migrate import known_migrations
 from twinmart.db.partitions import partitioned_tables
 from twinmart.db.sqlfiles import sql_text
-from twinmart.etl.cycle import LOCK as ETL_LOCK
 from twinmart.recover.model import CollectorFacts, Link, SiteFacts, SourceFacts
-from twinmart.replicate import records, subscription
+from twinmart.replicate import records, slot, subscription
 from twinmart.replicate.link import leftover_origins, leftover_slots
 
 # A server that has said nothing for so long is gone.
@@ -21,7 +20,7 @@ SERVER_SILENT_S = 15
 
 
 def site_facts(connection: Connection, site: int, run: str) -> SiteFacts:
-    """Return what a site says; the marks are those of the run.
+    """Return what a site says; the marks are those of the run and those that the site bears whatever runs.
 
     Raises:
         psycopg.Error: the connection broke meanwhile.
@@ -29,17 +28,20 @@ def site_facts(connection: Connection, site: int, run: str) -> SiteFacts:
     latest = len(known_migrations())
     version = _version(connection)
     link, leftovers = _link(connection)
-    told: dict[str, Any] = {"link": link, "leftovers": leftovers, "server": server_state(connection)}
+    told: dict[str, Any] = {
+        "link": link, "leftovers": leftovers, "server": server_state(connection),
+        "is_half_copied": _is_half_copied(connection), "feeds": _feeds(connection),
+    }  # fmt: skip
     if not version:
         return SiteFacts(site, answers=True, latest=latest)
     if version != latest:
         return SiteFacts(site, answers=True, has_mart=True, version=version, latest=latest, **_old(connection), **told)
-    row = connection.execute(sql_text("recover/site"), {"etl_lock": lock_key(ETL_LOCK)}).fetchone()
+    row = connection.execute(sql_text("recover/site")).fetchone()
     if row is None:
         raise errors.NotInitialised(f"site {site} has no topology")
     names = (
         "epoch", "active_site", "promised_epoch", "fenced_for", "replica_of", "mart_site", "mart_point",
-        "report_site", "runs_schedule", "runs_aggregates", "backlog", "last_load_at", "is_loading",
+        "report_site", "runs_schedule", "runs_aggregates", "backlog",
     )  # fmt: skip
     told.update(zip(names, row, strict=True))
     told["mart_site"] = told["mart_site"] or 0
@@ -51,9 +53,10 @@ def site_facts(connection: Connection, site: int, run: str) -> SiteFacts:
         latest=latest,
         collectors=tuple(CollectorFacts(*row) for row in connection.execute(sql_text("recover/collectors"))),
         sources=_sources(connection, site),
+        unsalvaged=frozenset(lost for (lost,) in connection.execute(sql_text("recover/unsalvaged"))),
         partitions_to=_partitions_to(connection),
         marks=frozenset(
-            mark for (mark,) in connection.execute("SELECT mark FROM ops.recovery_mark WHERE run = %s", (run,))
+            mark for (mark,) in connection.execute("SELECT mark FROM ops.recovery_mark WHERE run IN (%s, '')", (run,))
         ),
         **told,
     )
@@ -100,6 +103,18 @@ def _link(connection: Connection) -> tuple[Link | None, tuple[str, ...]]:
     return Link(of_site or 0, found.is_enabled, lsn, last_commit_at), tuple(leftovers)
 
 
+def _feeds(connection: Connection) -> tuple[int, ...]:
+    """Return the site for which the slot of a link is kept here, whether it receives now or not."""
+    known = records.living(connection, "source") if _exists(connection, "ops.link") else None
+    return (known.peer_site,) if known is not None and slot.exists(connection, known.name) else ()
+
+
+def _is_half_copied(connection: Connection) -> bool:
+    """Whether a copy to this mart was begun and is not complete."""
+    known = records.living(connection, "target") if _exists(connection, "ops.link") else None
+    return known is not None and known.copy != "none" and known.state in ("preparing", "copying")
+
+
 def _served_slot(connection: Connection) -> str | None:
     """Return the slot of the link that begins here, if somebody receives from it at this moment."""
     known = records.living(connection, "source")
@@ -125,7 +140,7 @@ def _sources(connection: Connection, site: int) -> tuple[SourceFacts, ...]:
     rows = connection.execute(sql_text("recover/sources"), {"site": site}).fetchall()
     for _, name, at, delivered_to, schema in rows:
         heard = heard_to(connection, schema)
-        found.append(SourceFacts(name, at, delivered_to, heard, has_twin_here=heard is not None))
+        found.append(SourceFacts(name, at, delivered_to, has_twin_here=heard is not None))
     return tuple(found)
 
 

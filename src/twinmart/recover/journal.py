@@ -23,6 +23,9 @@ from twinmart.recover.model import StepState, Wish
 
 FILE = "recovery.sqlite"
 
+# Of what a run's records say and mean; a run of a higher one is left to the program that began it.
+VERSION = 1
+
 # How a run can stand. "open" is begun and not ended, whether somebody works on it now or not.
 RunState = Literal["open", "done", "undone", "superseded", "given up"]
 
@@ -73,6 +76,7 @@ class Run:
     epoch: int = 0
     number: int = 0
     who: str = ""
+    version: int = VERSION
     state: RunState = "open"
     ended_at: datetime | None = None
     last_at: datetime | None = None
@@ -145,7 +149,7 @@ class Journal:
     def begin(self, wish: Wish, plan_id: str, **told: object) -> Run:
         """Begin a run and return it."""
         run = str(uuid4())
-        self.write(run, "begun", wish=wish.to_json(), plan=plan_id, **told)
+        self.write(run, "begun", wish=wish.to_json(), plan=plan_id, version=VERSION, **told)
         return self.run(run)
 
     def write(self, run: str, kind: str, step: str | None = None, /, **data: object) -> Record:
@@ -153,6 +157,7 @@ class Journal:
 
         Raises:
             JournalNotWritten: it could not be written; what it announces must not be done.
+            RunSuperseded: another command has written to the journal since; the same.
         """
         at = datetime.now(UTC)
         text = json.dumps(data, default=str, ensure_ascii=False, sort_keys=True)
@@ -163,6 +168,11 @@ class Journal:
                     "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (seq, run, at.isoformat(), kind, step, text, digest),
                 )
+        except sqlite3.IntegrityError as error:
+            raise errors.RunSuperseded(
+                "another command has taken up or ended a recovery of this journal", detail="the step was not begun",
+                hint="Look with: twinmart runs list.",
+            ) from error  # fmt: skip
         except sqlite3.Error as error:
             raise errors.JournalNotWritten(
                 f'the journal "{self.path}" could not be written',
@@ -192,9 +202,15 @@ class Journal:
         for record in self.records():
             if record.kind == "begun":
                 wish = Wish.from_json(record.data["wish"])  # type: ignore[arg-type]
-                who = str(record.data.get("who", ""))
-                epoch = int(str(record.data.get("epoch", 0)))
-                found[record.run] = Run(record.run, wish, str(record.data["plan"]), record.at, epoch, who=who)
+                found[record.run] = Run(
+                    record.run,
+                    wish,
+                    str(record.data["plan"]),
+                    record.at,
+                    int(str(record.data.get("epoch", 0))),
+                    who=str(record.data.get("who", "")),
+                    version=int(str(record.data.get("version", 1))),
+                )
             if record.run in found:
                 found[record.run].take(record)
         return list(found.values())
@@ -212,9 +228,13 @@ class Journal:
             )
         return found[0]
 
+    def open_runs(self) -> list[Run]:
+        """Return the runs that were begun and have not ended: one at most, and those that yield to it."""
+        return [run for run in self.runs() if run.state == "open"]
+
     def open_run(self) -> Run | None:
-        """Return the run that was begun and has not ended, of which there is one at most."""
-        return next((run for run in reversed(self.runs()) if run.state == "open"), None)
+        """Return the newest run that was begun and has not ended."""
+        return next(reversed(self.open_runs()), None)
 
     def timings(self) -> dict[str, int]:
         """Return for each step how long it took as a rule: the median of all runs, milliseconds."""

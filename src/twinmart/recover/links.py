@@ -35,31 +35,31 @@ class SiteLinks:
 
     def pause(self, at: int) -> None:
         """Stop applying what is sent."""
-        self._world.point()
+        self._world.begin_act()
         link.pause(self._world.ends[at], "recovery")
         self._world.point()
 
     def resume(self, at: int) -> None:
         """Apply again."""
-        self._world.point()
+        self._world.begin_act()
         link.resume(self._world.ends[at])
 
     def detach(self, at: int) -> None:
         """Take the receiving end away without the source; how far it came stays written down."""
-        self._world.point()
+        self._world.begin_act()
         link.detach(self._world.ends[at])
         self._world.point()
 
     def clean_up(self, at: int) -> None:
         """Remove what links left at a site."""
-        self._world.point()
+        self._world.begin_act()
         with self._world.session(at) as connection:
             link.clear(connection, keep_fences=True)
         self._world.point()
 
     def copy(self, from_site: int, to: int, how: Copy) -> None:
         """Make the mart of a site a copy that follows."""
-        self._world.point()
+        self._world.begin_act()
         link.set_up(self._world.ends[from_site], self._world.ends[to], method=how, discard_standby=True)
         # What the newcomer promised in its earlier life was to a site that is gone.
         with self._world.session(to) as connection:
@@ -68,7 +68,7 @@ class SiteLinks:
 
     def wait(self, at: int, source: int) -> str:
         """Wait until a site has everything that another has now."""
-        self._world.point()
+        self._world.begin_act()
         with self._world.session(source) as there, self._world.session(at) as here:
             is_last = there.execute("SELECT 1 FROM ops.replica").fetchone() is not None
             row = there.execute("SELECT pg_current_wal_lsn()::text").fetchone()
@@ -78,7 +78,7 @@ class SiteLinks:
 
     def turn(self, new_source: int, new_target: int) -> None:
         """Make the source the target and the target the source; both are fenced meanwhile, and nothing is copied."""
-        self._world.point()
+        self._world.begin_act()
         ends = self._world.ends
         turn.turn_link(ends[new_target], ends[new_source])
         self._world.point()
@@ -89,7 +89,7 @@ class SiteLinks:
         Raises:
             StepFailed: they differ.
         """
-        self._world.point()
+        self._world.begin_act()
         began = time.monotonic()
         source, target = self._world.ends[one], self._world.ends[other]
         with reach(source, "recover") as mart:
@@ -107,7 +107,7 @@ class SiteLinks:
 
     def check_flow(self, source: int, target: int) -> str:
         """Raise unless a beat of the source arrives at the target."""
-        self._world.point()
+        self._world.begin_act()
         began = time.monotonic()
         with self._world.session(source) as there, self._world.session(target) as here:
             wait_for(here, source, beat(there, source), timeout_s=WAIT_S)

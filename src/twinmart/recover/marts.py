@@ -38,7 +38,7 @@ class SiteMarts:
         Raises:
             StepFailed: it does not within the time.
         """
-        self._world.point()
+        self._world.begin_act()
         if self._state(at) == "none":
             if self._world.serve is None:
                 raise errors.StepFailed(
@@ -51,25 +51,25 @@ class SiteMarts:
 
     def stop_server(self, at: int) -> None:
         """Wait until the mart server of a site, whose schedule is held, has ended its load."""
-        self._world.point()
+        self._world.begin_act()
         self._wait(at, ("none", "paused", "standby", "fenced", "migration"))
 
     def prepare(self, at: int) -> None:
         """See that the PostgreSQL of a site runs and holds a mart of this program's version."""
-        self._world.point()
+        self._world.begin_act()
         if self._world.start is not None:
             self._world.start(at)
         prepare_mart(self._world.ends[at].dsn)
 
     def migrate(self, at: int) -> None:
         """Bring the mart to this program's version."""
-        self._world.point()
+        self._world.begin_act()
         prepare_mart(self._world.ends[at].dsn)
         self._world.point()
 
     def make_partitions(self, at: int) -> None:
         """Make partitions ahead."""
-        self._world.point()
+        self._world.begin_act()
         with session(self._world.ends[at].dsn, application_name="twinmart recover", autocommit=True) as connection:
             allow_upkeep(connection)
             make_partitions_ahead(connection, datetime.now(UTC))
@@ -81,7 +81,7 @@ class SiteMarts:
         Raises:
             StepFailed: something is not as it should be.
         """
-        self._world.point()
+        self._world.begin_act()
         with session(self._world.ends[at].dsn, application_name="twinmart recover", autocommit=True) as mart:
             facts = site_facts(mart, at, self._world.run)
             sources = sorted({one.name for one in collectors(mart) if one.extracted})
@@ -103,7 +103,7 @@ class SiteMarts:
 
     def load(self, at: int) -> str:
         """Load until nothing is left; a loader that is at work already is waited for."""
-        self._world.point()
+        self._world.begin_act()
         world = self._world
         dsns = {site: dsn for site, dsn in world.dsns.items() if site == at or site not in world.lost}
         deadline = time.monotonic() + 3600

@@ -57,7 +57,6 @@ class SourceFacts:
     name: str
     site: int
     delivered_to: datetime | None = None
-    heard_here_to: datetime | None = None
     has_twin_here: bool = False
 
 
@@ -76,9 +75,11 @@ class SiteFacts:
     promised_epoch: int = 0
     fenced_for: int | None = None
     replica_of: int | None = None
+    is_half_copied: bool = False
     link: Link | None = None
     feeds: tuple[int, ...] = ()
     leftovers: tuple[str, ...] = ()
+    unsalvaged: frozenset[int] = frozenset()
     mart_site: int = 0
     mart_point: int | None = None
     report_site: int = 0
@@ -87,10 +88,8 @@ class SiteFacts:
     runs_schedule: bool = False
     runs_aggregates: bool = False
     server: str = "none"
-    is_loading: bool = False
     partitions_to: datetime | None = None
     backlog: int = 0
-    last_load_at: datetime | None = None
     marks: frozenset[str] = frozenset()
 
     @property
@@ -168,8 +167,9 @@ class Wish:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Wish":
-        """Return the wish that was written as data."""
-        return cls(**{**data, "accept_loss": frozenset(data["accept_loss"])})
+        """Return the wish that was written as data; what only a newer program knows is left out."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        return cls(**{**known, "accept_loss": frozenset(data.get("accept_loss", ()))})
 
 
 class Links(Protocol):

@@ -1,7 +1,7 @@
 """From facts and a wish to a plan: which steps, what changes, what may be lost, how long. Nothing is asked or done.
 
 The id of a plan is a hash of the facts that matter to it. A plan is carried out only while they are as they were, and
-carrying it out changes them, so it is spent once.
+is spent by the run that carries it out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,8 @@ from typing import Literal
 from twinmart import errors
 from twinmart.recover.model import Change, Facts, Plan, PlannedStep, SiteFacts, Step, Wish, digest
 from twinmart.recover.steps import steps_for
-from twinmart.recover.steps_common import all_on
+from twinmart.recover.steps_common import deaf
+from twinmart.recover.steps_return import ADOPT_COLLECTORS
 
 # Facts of a site that make a plan another plan. Times, lags and backlogs move by themselves and do not.
 _MATTER = (
@@ -30,7 +31,7 @@ _MATTER = (
     "report_site",
 )
 
-# Standing further behind than this, a standby is no candidate for a switchover: the pause would be too long.
+# A standby that is further behind, by the clocks of two sites, is told of; what is waited for is a position.
 MOST_LAG = timedelta(minutes=5)
 
 PARTITIONS_WANTED = timedelta(days=14)
@@ -44,15 +45,19 @@ class Finding:
     text: str
 
 
-def make_plan(facts: Facts, wish: Wish, timings: Mapping[str, int] | None = None) -> Plan:
-    """Return what carrying out the wish would do; ``timings`` are how long steps took before, milliseconds."""
+def make_plan(facts: Facts, wish: Wish, timings: Mapping[str, int] | None = None, *, runs: int = 0) -> Plan:
+    """Return what carrying out the wish would do.
+
+    ``timings`` are how long steps took before, milliseconds; ``runs`` is how many there were, each of which spent its
+    plan.
+    """
     known = timings or {}
     wish = replace(wish, since_epoch=max(one.highest_epoch for one in facts.sites.values()))
     steps = tuple(
         PlannedStep(step.name, _state(step, facts, wish), known.get(step.name, step.about_ms))
         for step in steps_for(wish)
     )
-    matter = what_matters(facts, wish)
+    matter = what_matters(facts, wish, runs)
     return Plan(
         id=digest(matter),
         wish=wish,
@@ -65,9 +70,10 @@ def make_plan(facts: Facts, wish: Wish, timings: Mapping[str, int] | None = None
     )
 
 
-def what_matters(facts: Facts, wish: Wish) -> dict[str, object]:
+def what_matters(facts: Facts, wish: Wish, runs: int = 0) -> dict[str, object]:
     """Return the facts on which a plan for the wish rests, as data."""
     return {
+        "number of runs": runs,
         "wish": {**wish.to_json(), "since_epoch": 0},
         **{f"site {one.site}": _matter(one, wish) for one in facts.sites.values()},
     }
@@ -127,8 +133,9 @@ def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     if wish.command == "drill":
         return False
     linked = other.link is not None and other.link.from_site == wish.target and other.link.is_on
+    linked = linked and wish.other in target.feeds
     followed = is_active and linked and other.replica_of == wish.target
-    return followed and (wish.command != "return" or all_on(facts[wish.survivor], wish.newcomer))
+    return followed and (wish.command != "return" or ADOPT_COLLECTORS.reached(facts, wish))
 
 
 def choose(command: str, facts: Facts, *, active: int | None = None, new: int | None = None) -> tuple[int, int]:
@@ -228,6 +235,9 @@ def _changes(facts: Facts, wish: Wish) -> Iterator[Change]:
 
 def _may_be_lost(facts: Facts, wish: Wish) -> Iterator[str]:
     if wish.command in ("switchover", "return"):
+        if holds_unshipped(facts, wish):
+            yield f"what site {wish.newcomer} alone holds; bring it first: twinmart salvage --site {wish.newcomer}"
+            return
         yield (
             "nothing: the switch waits until the other site has everything"
             if wish.target != wish.survivor
@@ -239,6 +249,13 @@ def _may_be_lost(facts: Facts, wish: Wish) -> Iterator[str]:
             continue
         since = f"after {source.delivered_to:%d %b %H:%M:%S} UTC" if source.delivered_to else "of all times"
         yield f"events of {source.name} {since}: no collector of site {wish.target} recorded them"
+
+
+def holds_unshipped(facts: Facts, wish: Wish) -> bool:
+    """Whether the site that a return overwrites was lost with what never crossed, and nobody has fetched that."""
+    old = facts[wish.newcomer]
+    is_known_lost = wish.command == "return" and wish.newcomer in facts[wish.survivor].unsalvaged
+    return is_known_lost and old.answers and old.has_mart and old.link is None
 
 
 def unsafe_sources(facts: Facts, wish: Wish) -> list[str]:
@@ -265,7 +282,8 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
     yield from _common(target, wish)
     if not target.answers or not target.has_mart:
         return
-    if other.answers and not wish.even_if_alive and other.is_active and wish.command == "failover":
+    is_in_charge = other.is_active and other.epoch >= target.epoch
+    if is_in_charge and not wish.even_if_alive and wish.command == "failover":
         yield Finding(
             "no",
             f"site {wish.other} answers and is active; hand over with twinmart switchover, or say --even-if-alive",
@@ -278,6 +296,8 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
             f"site {wish.target} is no copy of the active site; nothing was ever replicated to it"
             " (twinmart replication setup)",
         )
+    if target.is_half_copied:
+        yield Finding("no", f"site {wish.target} holds half a copy only; go on with it: twinmart return")
     yield from _readiness(facts, wish)
     unsafe = [name for name in unsafe_sources(facts, wish) if not {name, "all"} & wish.accept_loss]
     for name in unsafe:
@@ -323,6 +343,10 @@ def _switchover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
         return
     if other.active_site != wish.other and target.active_site != wish.target:
         yield Finding("no", f"neither site {wish.target} nor site {wish.other} is active")
+    if silent := deaf(other, wish.target):
+        yield Finding(
+            "no", f"collectors of {silent[0]} at site {wish.target} are disabled; begin with: twinmart return"
+        )
     link = target.link
     if target.replica_of != wish.other or link is None or link.from_site != wish.other:
         yield Finding(
@@ -331,7 +355,8 @@ def _switchover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
     elif not link.is_on:
         yield Finding("no", f"replication to site {wish.target} is paused; go on with: twinmart replication resume")
     elif link.reached_at is not None and facts.at - link.reached_at > MOST_LAG:
-        yield Finding("no", f"site {wish.target} is more than {MOST_LAG.seconds // 60} min behind")
+        told = f"site {wish.target} is more than {MOST_LAG.seconds // 60} min behind"
+        yield Finding("!", f"{told}; loads stop only when it is near")
     else:
         yield Finding("ok", f"site {wish.target} follows site {wish.other}")
 
@@ -343,10 +368,15 @@ def _return_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
         yield Finding("no", "a return takes two sites")
     if survivor.answers and survivor.has_mart and not survivor.is_active:
         yield Finding("no", f"site {wish.survivor} is not the active site")
-    if newcomer.answers and newcomer.has_mart and newcomer.is_active and newcomer.epoch >= survivor.epoch:
-        yield Finding("no", f"site {wish.newcomer} believes to be active; its mart would be overwritten")
+    elif survivor.is_current and {survivor.mart_site, survivor.mart_point} != {wish.survivor}:
+        yield Finding("no", f"site {wish.survivor} has not taken everything over; go on with: twinmart failover")
+    if newcomer.answers and newcomer.epoch > survivor.epoch:
+        yield Finding("no", f"site {wish.newcomer} knows epoch {newcomer.epoch}; its mart must not be overwritten")
     elif not newcomer.answers:
         yield Finding("!", f"site {wish.newcomer} does not answer yet; the plan starts it")
+    if holds_unshipped(facts, wish):
+        site = wish.newcomer
+        yield Finding("!", f"site {site} may hold what never crossed; bring it first: twinmart salvage --site {site}")
     if survivor.backlog > 0:
         yield Finding("!", f"site {wish.survivor} has still to load {survivor.backlog} events")
 
@@ -355,9 +385,9 @@ def _in_words(wish: Wish) -> str:
     return f"{wish.command} to site {wish.target}" if wish.command != "return" else f"return of site {wish.newcomer}"
 
 
-def replan(facts: Facts, wish: Wish, before: Mapping[str, object]) -> errors.MartError | None:
+def replan(facts: Facts, wish: Wish, before: Mapping[str, object], runs: int = 0) -> errors.MartError | None:
     """Return why a plan made of earlier facts no longer fits, or None."""
-    told = moved(before, what_matters(facts, wish))
+    told = moved(before, what_matters(facts, wish, runs))
     if not told:
         return None
     return errors.PlanStale(
@@ -367,16 +397,19 @@ def replan(facts: Facts, wish: Wish, before: Mapping[str, object]) -> errors.Mar
     )
 
 
-def overtaken(facts: Facts, wish: Wish, epoch: int) -> errors.MartError | None:
-    """Return why a run that began at an epoch must not go on, since another site became active meanwhile, or None."""
-    for site in facts.sites.values():
-        if site.answers and site.epoch > epoch and site.active_site != wish.target:
-            return errors.PlanStale(
-                f"site {site.active_site} has become active since this {wish.command} began",
-                detail=f"site {site.site} knows epoch {site.epoch}; the run began at epoch {epoch}",
-                hint=f"Nothing was changed, and the run is closed. Make a new plan with: twinmart plan {wish.command}.",
-            )
-    return None
+def overtaken(facts: Facts, wish: Wish, epoch: int, *, has_raised: bool) -> errors.MartError | None:
+    """Return why a run must not go on, since an epoch was taken that is not its own, or None.
+
+    ``epoch`` is the one at which it began; ``has_raised``: it may have taken one itself.
+    """
+    newest = max((site for site in facts.sites.values() if site.answers), key=lambda site: site.epoch, default=None)
+    if newest is None or newest.epoch <= epoch or (has_raised and newest.active_site == wish.target):
+        return None
+    return errors.PlanStale(
+        f"site {newest.active_site} has become active since this {wish.command} began",
+        detail=f"site {newest.site} knows epoch {newest.epoch}; the run began at epoch {epoch}",
+        hint=f"Nothing was changed, and the run is closed. Make a new plan with: twinmart plan {wish.command}.",
+    )
 
 
 def overdue(last_drill_at: datetime | None, now: datetime, allowed: timedelta = timedelta(days=30)) -> Finding:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Thread
 
 from twinmart import errors
-from twinmart.recover.journal import Journal, Run
+from twinmart.recover.journal import VERSION, Journal, Run
 from twinmart.recover.model import Act, Event, Facts, Plan, Step, Wish, World
 from twinmart.recover.plan import make_plan, overtaken, refusal, replan
 from twinmart.recover.steps import steps_for
@@ -49,7 +49,7 @@ class Executor:
         """Take the lock and begin a run of the plan, or take up the open one of the same wish.
 
         Raises:
-            RunOpen: another command's run is open and does not give way.
+            RunOpen: another command's run is open and does not give way, or a newer program began it.
             PlanStale: the facts are no longer those of the plan. Nothing was changed.
             NotReadyForIt: a check says no. Nothing was changed.
             LockHeld: somebody works on a recovery at this moment.
@@ -64,34 +64,46 @@ class Executor:
 
     def _begin(self, plan: Plan) -> Run:
         wish = plan.wish
-        run = self.journal.open_run()
-        in_the_way = [(one, journal) for journal in self.others if (one := journal.open_run()) is not None]
-        if run is not None and not _same(run.wish, wish):
-            in_the_way.append((run, self.journal))
-            run = None
+        same = [run for run in self.journal.open_runs() if _same(run.wish, wish)]
+        run = same[-1] if same else None
+        in_the_way = self._others_open(run)
         for one, _ in in_the_way:
-            _check_gives_way(one, wish)
+            if self._overtaken(one) is None:
+                _check_gives_way(one, wish)
         if run is None:
             facts = self.world.facts({wish.target, wish.other})
-            stale = replan(facts, wish, plan.matter) or refusal(facts, wish)
+            stale = replan(facts, wish, plan.matter, len(self.journal.runs())) or refusal(facts, wish)
             if stale is not None:
                 raise stale
-            # Only now: a command that is refused leaves the run that it would have replaced, to be gone on with.
-            for one, journal in in_the_way:
-                journal.write(one.id, "ended", state="superseded", by=wish.command)
-                self.point()
-            self.point()
-            run = self.journal.begin(wish, plan.id, who=self.who, matter=plan.matter, epoch=plan.epoch)
         else:
-            late = overtaken(self.world.facts({wish.target, wish.other}), wish, run.epoch)
+            _check_version(run)
+            late = self._overtaken(run)
             if late is not None:
                 self.journal.write(run.id, "ended", state="superseded")
                 raise late
+        # From here on who works on one of them writes no record of it more. It ends when this run does.
+        for one, journal in in_the_way:
+            journal.write(one.id, "yields", to=wish.command)
+            self.point()
+        if run is None:
+            self.point()
+            run = self.journal.begin(wish, plan.id, who=self.who, matter=plan.matter, epoch=plan.epoch)
         self.point()
         number = self.world.take(wish.keeper, run.id)
         self.journal.write(run.id, "taken", number=number)
         self.point()
         return self.journal.run(run.id)
+
+    def _others_open(self, run: Run | None) -> list[tuple[Run, Journal]]:
+        """Return the runs that are open beside one, each with its journal."""
+        journals = (self.journal, *self.others)
+        found = [(one, journal) for journal in journals for one in journal.open_runs()]
+        return [(one, journal) for one, journal in found if run is None or one.id != run.id]
+
+    def _overtaken(self, run: Run) -> errors.MartError | None:
+        """Return why an open run is over, since another one took an epoch meanwhile, or None."""
+        facts = self.world.facts({run.wish.target, run.wish.other})
+        return overtaken(facts, run.wish, run.epoch, has_raised=_has_no_way_back(run))
 
     def walk(self, run: Run) -> Iterator[Event]:
         """Walk the steps in order, yielding each change of state; it is in the journal before it is yielded.
@@ -111,6 +123,9 @@ class Executor:
                         hint=f"Go on with the same command: twinmart {run.wish.command}.",
                     )
                 yield from self._take(run, number, step)
+            for one, journal in self._others_open(run):
+                journal.write(one.id, "ended", state="superseded", by=run.wish.command)
+                self.point()
             self.journal.write(run.id, "ended", state="done")
             self.point()
         finally:
@@ -121,20 +136,25 @@ class Executor:
 
         Raises:
             NoWayBack: a step without a way back was begun.
+            PlanStale: another run has taken an epoch since, and there is nothing to take back any more.
             StepUnknown: something could not be taken back; the same command tries again.
         """
-        steps = steps_for(run.wish)
-        if any(step.danger == "irreversible" and step.name in run.intents for step in steps):
+        _check_version(run)
+        if _has_no_way_back(run):
             raise errors.NoWayBack(
                 f"run {run.short_id} has passed its point of no return",
                 hint=f"There is only forward: twinmart {run.wish.command}.",
             )
-        yield from self._undo(run, steps)
+        late = self._overtaken(run)
+        if late is not None:
+            self.journal.write(run.id, "ended", state="superseded")
+            raise late
+        yield from self._undo(run)
         self.journal.write(run.id, "ended", state="undone")
 
     def _take(self, run: Run, number: int, step: Step) -> Iterator[Event]:
         self.point()
-        if step.until is not None and step.until in run.intents:
+        if step.until in run.steps:
             yield Event(number, step.name, "as is", f"ended by {step.until}")
             return
         self.world.check_hold()
@@ -238,13 +258,11 @@ class Executor:
         self.point()
 
     def _fail(self, run: Run, step: Step, event: Event) -> Iterator[Event]:
-        steps = steps_for(run.wish)
-        there_is_a_way_back = not any(one.danger == "irreversible" and one.name in run.intents for one in steps)
         taken_back = "What was done before stands."
-        if there_is_a_way_back:
-            yield from self._undo(run, steps)
+        if not _has_no_way_back(run):
+            yield from self._undo(run)
             self.journal.write(run.id, "ended", state="undone")
-            stands = [one.name for one in steps if one.undo is None and one.name in run.intents]
+            stands = [one.name for one in steps_for(run.wish) if one.undo is None and one.name in run.intents]
             taken_back = "Everything was taken back" + (
                 f", but for what these did: {', '.join(stands)}." if stands else "."
             )
@@ -254,9 +272,9 @@ class Executor:
             hint=f"{taken_back} When its cause is gone, run the same command again: twinmart {run.wish.command}.",
         )
 
-    def _undo(self, run: Run, steps: tuple[Step, ...]) -> Iterator[Event]:
+    def _undo(self, run: Run) -> Iterator[Event]:
         """Take back the steps that were begun, the last one first."""
-        for number, step in reversed(list(enumerate(steps, 1))):
+        for number, step in reversed(list(enumerate(steps_for(run.wish), 1))):
             if step.undo is None or step.name not in run.intents:
                 continue
             self.point()
@@ -282,6 +300,25 @@ def _check_gives_way(run: Run, wish: Wish) -> None:
     )
 
 
+def _has_no_way_back(run: Run) -> bool:
+    """Whether a step without a way back was begun, which is the one that raises the epoch."""
+    return any(step.danger == "irreversible" and step.name in run.intents for step in steps_for(run.wish))
+
+
+def _check_version(run: Run) -> None:
+    """Refuse to go on with what a newer program began: its records may mean what this one does not know.
+
+    Raises:
+        RunOpen: it is of a newer program.
+    """
+    if run.version > VERSION:
+        raise errors.RunOpen(
+            f"run {run.short_id}, {run.wish.command} to site {run.wish.target}, was begun by a newer program",
+            detail=f"its journal is of version {run.version}; this program reads {VERSION}",
+            hint=f"Nothing was changed. Go on with that program: twinmart {run.wish.command}.",
+        )
+
+
 def _same(one: Wish, other: Wish) -> bool:
     """Whether two wishes are the same run: how much loss is accepted or how to copy may differ between two tries."""
     return (one.command, one.target, one.other) == (other.command, other.target, other.other)
@@ -290,4 +327,6 @@ def _same(one: Wish, other: Wish) -> bool:
 def plan_now(world: World, wish: Wish, journal: Journal | None = None) -> Plan:
     """Look at the sites of a wish and return the plan for it."""
     facts = world.facts({wish.target, wish.other})
-    return make_plan(facts, wish, journal.timings() if journal is not None else None)
+    if journal is None:
+        return make_plan(facts, wish)
+    return make_plan(facts, wish, journal.timings(), runs=len(journal.runs()))

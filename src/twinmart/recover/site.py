@@ -70,7 +70,7 @@ class Recovery:
     def plan(self, wish: Wish) -> Plan:
         """Return the plan of a wish as things are now."""
         with self.journal(wish.keeper) as journal:
-            return make_plan(self.facts(wish), wish, journal.timings())
+            return make_plan(self.facts(wish), wish, journal.timings(), runs=len(journal.runs()))
 
     def findings(self, wish: Wish) -> list[Finding]:
         """Return what speaks for and against a wish now, and whether the site could do what will be asked of it."""

@@ -7,6 +7,7 @@ them. Names of steps are final once released; the texts are free.
 from dataclasses import replace
 from datetime import timedelta
 
+from twinmart.config.topology import next_epoch
 from twinmart.recover.model import SERVING, Act, Facts, SiteFacts, Step, Wish
 
 # A new active site needs no more than to load today; the maintenance job keeps the usual reserve from then on.
@@ -40,6 +41,11 @@ def _raise_fences_again(act: Act) -> None:
 def _is_active(facts: Facts, wish: Wish) -> bool:
     target = facts[wish.target]
     return target.active_site == wish.target and target.epoch > wish.since_epoch
+
+
+def epoch_to_come(act: Act) -> int:
+    """Return the epoch that the target will take, by what both sites know."""
+    return next_epoch(max(act.facts[site].highest_epoch for site in (act.target, act.other)), act.target)
 
 
 def raise_epoch(act: Act) -> str:
@@ -143,6 +149,13 @@ def all_on(site: SiteFacts, at: int) -> bool:
     """Whether every source has a collector and an access point in use at a site."""
     sources = {one.name for one in site.sources}
     return sources <= {one.source for one in site.collectors if one.site == at and one.is_on and one.point_is_on}
+
+
+def deaf(site: SiteFacts, at: int) -> list[str]:
+    """Return the sources that have collectors at a site, of which none is in use."""
+    own = [one for one in site.collectors if one.site == at]
+    heard = {one.source for one in own if one.is_on and one.point_is_on}
+    return sorted({one.source for one in own} - heard)
 
 
 LOWER_FENCES = Step(

@@ -4,7 +4,9 @@ The numbers are those of the Disaster Recovery Procedure. Nothing but ``fence-lo
 that step may miss its goal: a site that comes back finds the higher epoch and stays fenced.
 """
 
-from twinmart.recover.model import Act, Facts, Step, Wish
+from collections.abc import Callable
+
+from twinmart.recover.model import Act, CollectorFacts, Facts, Step, Wish
 from twinmart.recover.steps_common import (
     CHECK_SERVER,
     LOAD,
@@ -19,6 +21,7 @@ from twinmart.recover.steps_common import (
     REQUEST_AGGREGATES,
     START_SERVER,
     SWAP_ACCESS_POINT,
+    epoch_to_come,
     marked,
 )
 
@@ -50,12 +53,11 @@ def _resume_link(act: Act) -> None:
 
 def _lost_site_is_fenced(facts: Facts, wish: Wish) -> bool:
     lost = facts[wish.other]
-    return lost.answers and (lost.fenced_for == wish.target or lost.replica_of is not None)
+    return lost.answers and lost.replica_of is not None
 
 
 def _fence_lost_site(act: Act) -> str:
-    epoch = max(act.facts[site].highest_epoch for site in (act.target, act.other)) + 1
-    act.world.configuration.promise(act.other, epoch=epoch, active=act.target)
+    act.world.configuration.promise(act.other, epoch=epoch_to_come(act), active=act.target)
     return "it answers still and takes no loads from now on"
 
 
@@ -112,20 +114,33 @@ def _hold_aggregation(act: Act) -> None:
     act.world.configuration.run_aggregates(act.target, on=False)
 
 
-def _collectors_are_off(facts: Facts, wish: Wish) -> bool:
-    return not any(one.is_on for one in facts[wish.target].collectors if one.site == wish.other)
+def _only_own(facts: Facts, wish: Wish, is_on: Callable[[CollectorFacts], bool]) -> bool:
+    """Whether nothing of the lost site is on, and every source that has something at this site has it on."""
+    found = facts[wish.target].collectors
+    own = [one for one in found if one.site == wish.target]
+    heard = {one.source for one in own if is_on(one)}
+    return heard == {one.source for one in own} and not any(is_on(one) for one in found if one.site == wish.other)
 
 
-def _disable_collectors(act: Act) -> None:
+def _collectors_are_own(facts: Facts, wish: Wish) -> bool:
+    return _only_own(facts, wish, lambda one: one.is_on)
+
+
+def _switch_collectors(act: Act) -> None:
     act.world.configuration.switch_collectors(act.target, act.other, on=False)
+    # Off are those that an earlier failover away from this site has left so.
+    if not _collectors_are_own(act.world.facts({act.target}), act.wish):
+        act.world.configuration.switch_collectors(act.target, act.target, on=True)
 
 
-def _points_are_off(facts: Facts, wish: Wish) -> bool:
-    return not any(one.point_is_on for one in facts[wish.target].collectors if one.site == wish.other)
+def _points_are_own(facts: Facts, wish: Wish) -> bool:
+    return _only_own(facts, wish, lambda one: one.point_is_on)
 
 
-def _disable_points(act: Act) -> None:
+def _switch_points(act: Act) -> None:
     act.world.configuration.switch_points(act.target, act.other, on=False)
+    if not _points_are_own(act.world.facts({act.target}), act.wish):
+        act.world.configuration.switch_points(act.target, act.target, on=True)
 
 
 PAUSE_REPLICATION = Step(
@@ -203,8 +218,8 @@ DISABLE_COLLECTORS = Step(
     "loads must not wait for collectors of the lost site; they are disabled and not removed, for the return",
     ("3.1",),
     "target",
-    _collectors_are_off,
-    _disable_collectors,
+    _collectors_are_own,
+    _switch_collectors,
     about_ms=30,
 )
 DISABLE_ACCESS_POINTS = Step(
@@ -212,8 +227,8 @@ DISABLE_ACCESS_POINTS = Step(
     "nor for its interaction databases",
     ("3.2",),
     "target",
-    _points_are_off,
-    _disable_points,
+    _points_are_own,
+    _switch_points,
     about_ms=30,
 )
 

@@ -11,6 +11,7 @@ from twinmart.recover.steps_common import (
     REQUEST_AGGREGATES,
     all_on,
     as_original,
+    deaf,
     marked,
 )
 from twinmart.recover.steps_switch import (
@@ -30,7 +31,8 @@ def _prepare(act: Act) -> None:
 
 
 def _is_clean(facts: Facts, wish: Wish) -> bool:
-    return not facts[wish.survivor].leftovers and facts[wish.survivor].link is None
+    survivor = facts[wish.survivor]
+    return not survivor.leftovers and survivor.link is None
 
 
 def _clean(act: Act) -> str:
@@ -57,13 +59,8 @@ def _loads_run(facts: Facts, wish: Wish) -> bool:
 def _is_copied(facts: Facts, wish: Wish) -> bool:
     new = facts[wish.newcomer]
     linked = new.link is not None and new.link.from_site == wish.survivor and new.link.is_on
-    return _went_on(facts, wish) or (new.is_current and new.replica_of == wish.survivor and linked)
-
-
-def _went_on(facts: Facts, wish: Wish) -> bool:
-    """Whether the newcomer is the source already, which it can only be after a copy."""
-    link = facts[wish.survivor].link
-    return link is not None and link.from_site == wish.newcomer
+    linked = linked and wish.newcomer in facts[wish.survivor].feeds
+    return new.is_current and new.replica_of == wish.survivor and linked
 
 
 def _copy(act: Act) -> str:
@@ -80,7 +77,8 @@ def _wait(act: Act) -> str:
 
 
 def _collectors_are_on(facts: Facts, wish: Wish) -> bool:
-    return all_on(facts[wish.survivor], wish.newcomer)
+    survivor = facts[wish.survivor]
+    return all_on(survivor, wish.newcomer) and not deaf(survivor, wish.survivor)
 
 
 def _adopt(act: Act) -> str:
@@ -142,6 +140,7 @@ COPY_MART = Step(
     "both",
     _is_copied,
     _copy,
+    until="turn-replication",
     timeout_s=24 * 3600,
     about_ms=15_000,
 )

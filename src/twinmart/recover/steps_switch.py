@@ -14,7 +14,6 @@ from twinmart.recover.steps_common import (
     LOAD,
     LOWER_FENCES,
     MAKE_PARTITIONS,
-    MIGRATE_SCHEMA,
     OPEN_REPORTS,
     RAISE_EPOCH,
     RELEASE_SCHEDULE,
@@ -22,6 +21,7 @@ from twinmart.recover.steps_common import (
     START_SERVER,
     SWAP_ACCESS_POINT,
     as_original,
+    epoch_to_come,
     marked,
     raise_epoch,
 )
@@ -69,7 +69,7 @@ def _old_is_fenced(facts: Facts, wish: Wish) -> bool:
 
 
 def _fence_old(act: Act) -> str:
-    epoch = max(act.facts[site].highest_epoch for site in (act.target, act.other)) + 1
+    epoch = epoch_to_come(act)
     act.world.configuration.promise(act.other, epoch=epoch, active=act.target)
     # Had it been fenced before and let go, it may have loaded since.
     act.world.forget("last", "compared")
@@ -241,7 +241,6 @@ HAND_OVER: tuple[Step, ...] = (
 )
 
 SWITCHOVER: tuple[Step, ...] = (
-    as_original(MIGRATE_SCHEMA),
     WAIT_FOR_STANDBY,
     *HAND_OVER,
     CHECK_FLOW,

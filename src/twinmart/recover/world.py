@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from twinmart import errors
 from twinmart.db.connect import Connection, advisory_lock, mapped_errors
-from twinmart.recover.configuration import SiteConfiguration
+from twinmart.recover.configuration import SiteConfiguration, has_recovery
 from twinmart.recover.facts import silent, site_facts
 from twinmart.recover.journal import Record
 from twinmart.recover.links import SiteLinks
@@ -116,11 +116,15 @@ class SiteWorld:
         with reach(self.ends[site], "recover") as connection:
             yield connection
 
+    def begin_act(self) -> None:
+        """Go on only as the run that may still change things."""
+        self.point()
+        self.check_hold()
+
     @contextmanager
     def change(self, site: int) -> Iterator[Connection]:
         """Give a transaction at a site, of a run that may still change things."""
-        self.point()
-        self.check_hold()
+        self.begin_act()
         with self.session(site) as connection, connection.transaction():
             if site == self.keeper:
                 self.check_number(connection)
@@ -134,14 +138,9 @@ class SiteWorld:
                 "DELETE FROM ops.recovery_mark WHERE run = %s AND mark = ANY (%s)", (self.run, list(marks))
             )
 
-    def mark(self, *marks: str) -> None:
-        """Leave marks of the run at the site that keeps its journal."""
+    def mark(self, mark: str) -> None:
+        """Leave a mark of the run at the site that keeps its journal."""
         with self.change(self.keeper) as connection:
-            self.mark_in(connection, *marks)
-
-    def mark_in(self, connection: Connection, *marks: str) -> None:
-        """Leave marks in a transaction at the keeper."""
-        for mark in marks:
             connection.execute(
                 "INSERT INTO ops.recovery_mark (run, mark) VALUES (%s, %s) ON CONFLICT DO NOTHING", (self.run, mark)
             )
@@ -151,7 +150,7 @@ class SiteWorld:
         if self._lock is None:
             return
         with mapped_errors(f"site {self.keeper}"):
-            if not _has_tables(self._lock):
+            if not has_recovery(self._lock):
                 return
             self._lock.execute(
                 "INSERT INTO ops.recovery_record VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -182,17 +181,16 @@ class SiteWorld:
 
     def _connection(self) -> Connection:
         if self._lock is None or self._lock.closed:
-            raise errors.ConnectionLost("the lock of recoveries was lost", hint="Run the same command again.")
+            raise errors.ConnectionLost(
+                "the lock of recoveries was lost",
+                hint="Look with: twinmart runs list. Then run the same command again.",
+            )
         return self._lock
-
-
-def _has_tables(connection: Connection) -> bool:
-    return connection.execute("SELECT to_regclass('ops.recovery_fence') IS NOT NULL").fetchone() == (True,)
 
 
 def _next_number(connection: Connection, run: str) -> int:
     """Return the next number of runs; a mart that is behind has none, and the lock alone must do."""
-    if not _has_tables(connection):
+    if not has_recovery(connection):
         return 0
     row = connection.execute(
         "UPDATE ops.recovery_fence SET number = number + 1, run = %s, changed_at = now() RETURNING number", (run,)
@@ -201,7 +199,7 @@ def _next_number(connection: Connection, run: str) -> int:
 
 
 def _number(connection: Connection) -> int | None:
-    if not _has_tables(connection):
+    if not has_recovery(connection):
         return None
     row = connection.execute("SELECT number FROM ops.recovery_fence FOR SHARE").fetchone()
     return int(row[0]) if row else None

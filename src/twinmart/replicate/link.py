@@ -258,13 +258,8 @@ def require_fit(
             "both ends of the link are one database", detail=f"{source.place}\n{target.place}",
             hint="Nothing was changed. Look with: twinmart status.",
         )  # fmt: skip
-    (site, epoch), (_, other_epoch) = _topology(active), _topology(standby)
-    if other_epoch > epoch:
-        raise errors.SiteFenced(
-            f"site {source.site} must not be the source: site {target.site} knows a newer topology",
-            detail=f"epoch {epoch} at site {source.site}, {other_epoch} at site {target.site}",
-            hint="Nothing was changed. Look with: twinmart status.",
-        )
+    _require_no_newer(source, active, standby)
+    site, _ = _topology(active)
     if site != source.site:
         raise errors.SiteFenced(
             f"site {source.site} must not be the source: site {site} is active",
@@ -278,6 +273,17 @@ def require_fit(
     slot.require_no_prepared(active, source.site)
     require_same_shape(active, standby)
     _require_no_more(active, standby, target.site, discard_standby=discard_standby)
+
+
+def _require_no_newer(source: End, active: Connection, standby: Connection) -> None:
+    """Refuse a source that knows an older topology than the site that would follow it."""
+    (_, epoch), (site, other_epoch) = _topology(active), _topology(standby)
+    if other_epoch > epoch:
+        raise errors.SiteFenced(
+            f"site {source.site} must not be the source: the other site knows a newer topology",
+            detail=f"epoch {epoch} at site {source.site}; {other_epoch} there, by which site {site} is active",
+            hint="Nothing was changed. Look with: twinmart status.",
+        )
 
 
 def _require_no_more(active: Connection, standby: Connection, site: int, *, discard_standby: bool) -> None:
@@ -359,6 +365,8 @@ def _let_in(source: End, active: Connection, target: End, standby: Connection) -
 
 def connect(source: End, active: Connection, standby: Connection, name: str, tell: Tell | None) -> None:
     """Bring the subscription to life, unless somebody paused it, and wait until the first beat has crossed."""
+    # A copy takes its time, in which the site that is copied to may have become the active one.
+    _require_no_newer(source, active, standby)
     fence.raise_(standby, source.site)
     found = subscription.named(standby, name) or subscription.create(standby, name, source)
     known = records.living(standby, "target")

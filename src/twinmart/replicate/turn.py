@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from twinmart import errors
+from twinmart.config.topology import raise_epoch
 from twinmart.db.connect import Connection
 from twinmart.replicate import copy, fence, link, records, slot
 from twinmart.replicate.ends import End, identity
@@ -101,14 +102,10 @@ def hold_writes(active: Connection, of_site: int, *, drain_s: float = DRAIN_S) -
 def open_site(connection: Connection, site: int) -> int:
     """Take the fences of a site down and make it the active one under a new epoch; return the epoch."""
     fence.lower(connection)
-    connection.execute(
-        "UPDATE cfg.topology SET active_site = %(site)s, epoch = epoch + 1, changed_at = clock_timestamp()"
-        " WHERE active_site <> %(site)s",
-        {"site": site},
-    )
-    row = connection.execute("SELECT epoch FROM cfg.topology").fetchone()
+    row = connection.execute("SELECT epoch, active_site FROM cfg.topology").fetchone()
     assert row is not None  # noqa: S101  the table always has its row
-    return int(row[0])
+    epoch, active = row
+    return int(epoch) if active == site else raise_epoch(connection, expected_epoch=epoch, active_site=site)
 
 
 def _is_begun(source: End, target: End) -> bool:

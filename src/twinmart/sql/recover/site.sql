@@ -1,6 +1,6 @@
 -- What a site says of its role and its configuration, in one row.
 -- grain   one row
--- reads   cfg.topology, cfg.object, cfg.option, ops.replica, ops.recovery_fence, ctl.audit_log, gidb.touched_call, gidb.touched_resource
+-- reads   cfg.topology, cfg.object, cfg.option, ops.replica, ops.recovery_fence, gidb.touched_call, gidb.touched_resource
 -- writes  nothing
 -- rule    of the access points to a mart the enabled one is in use; run-scheduler is off and run-aggregates on where nothing is said
 WITH mart_option AS (
@@ -35,13 +35,6 @@ SELECT
     ), 0),
     coalesce((SELECT value = 'true' FROM mart_option WHERE name = 'run-scheduler'), false),
     coalesce((SELECT value = 'true' FROM mart_option WHERE name = 'run-aggregates'), true),
-    (SELECT count(*) FROM gidb.touched_call) + (SELECT count(*) FROM gidb.touched_resource),
-    (SELECT max(created_at) FROM ctl.audit_log),
-    EXISTS (
-        SELECT FROM pg_locks
-        WHERE locktype = 'advisory' AND granted AND objsubid = 1
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-          AND (classid::bigint << 32) | objid::bigint = %(etl_lock)s
-    )
+    (SELECT count(*) FROM gidb.touched_call) + (SELECT count(*) FROM gidb.touched_resource)
 FROM cfg.topology AS topology
 CROSS JOIN ops.recovery_fence AS fence

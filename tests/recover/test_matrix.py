@@ -1,0 +1,289 @@
+"""The crash matrix, made of the tables: every command killed at every place, and what is done about it afterwards.
+
+A place is one where the tool can die and leave something to mend: around each record of the journal, before, within and
+after each act. Salvage and the repair of a verification are no tables of steps, and a drill takes those of a failover.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+import pytest
+
+from tests.recover.night import ALL, ask, carry_out, morning, undo
+from tests.recover.promises import kept
+from tests.recover.sim import SimWorld
+from tests.recover.tool import Crash
+from twinmart import errors
+from twinmart.recover.model import Command, Wish
+from twinmart.recover.steps import PROCEDURES, steps_for
+
+
+def healthy(world: SimWorld) -> None:
+    """Two sites at work, and some of what was said has not crossed yet."""
+    for source in ("london", "bristol", "london"):
+        world.speak(source)
+    world.follow_schedule(1)
+    world.flow(2, 2)
+    world.speak("bristol")
+
+
+def lost(world: SimWorld) -> None:
+    """Site 1 is lost, with what it alone had heard."""
+    healthy(world)
+    world.deaf = {"london_b"}
+    world.speak("london")
+    world.deaf = set()
+    world.kill(1)
+
+
+def standby_is_poor(world: SimWorld) -> None:
+    """Site 1 is lost, and site 2 is behind and has no partitions."""
+    lost(world)
+    world.sites[2].partitions = False
+    world.sites[2].behind = True
+
+
+def alive(world: SimWorld) -> None:
+    """Site 1 is there and is to be replaced all the same."""
+    healthy(world)
+
+
+def survived(world: SimWorld) -> None:
+    """Site 2 has taken over, and site 1 is back with what it had."""
+    lost(world)
+    carry_out(world, ask(world, "failover", 2))
+    world.speak("london")
+    world.follow_schedule(2)
+    world.revive(1)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A command, and how things stand when it is given."""
+
+    name: str
+    prepare: Callable[[SimWorld], None]
+    command: Command
+    active: int | None = None
+    even_if_alive: bool = False
+
+    @contextmanager
+    def made(self) -> Iterator[tuple[SimWorld, Wish]]:
+        world = SimWorld()
+        try:
+            self.prepare(world)
+            yield world, ask(world, self.command, 2, self.active, even_if_alive=self.even_if_alive)
+        finally:
+            shutil.rmtree(world.folder, ignore_errors=True)
+
+
+GROUNDS = (
+    Ground("failover", lost, "failover"),
+    Ground("failover to a poor standby", standby_is_poor, "failover"),
+    Ground("failover from a site that answers", alive, "failover", even_if_alive=True),
+    Ground("switchover", healthy, "switchover"),
+    Ground("return, the survivor stays active", survived, "return", 2),
+    Ground("return, the newcomer becomes active", survived, "return", 1),
+)
+EVERY = pytest.mark.parametrize("ground", GROUNDS, ids=lambda one: one.name)
+
+# The soak takes every place, the suite one in so many, by a seed.
+SHARE = pytest.mark.parametrize(
+    "share", [pytest.param(1, marks=pytest.mark.soak, id="all"), pytest.param(40, id="slice")]
+)
+
+
+def places(count: int, share: int) -> list[int]:
+    """Return every place of so many, or some."""
+    return sorted(Random(5).sample(range(1, count + 1), count // share))
+
+
+def undisturbed(ground: Ground) -> tuple[int, object]:
+    """Return the number of places where the command could die, and how it ends."""
+    with ground.made() as (world, wish):
+        run, tool = carry_out(world, wish)
+        assert run is not None
+        kept(world, run)
+        return tool.points, world.state()
+
+
+def die_at(world: SimWorld, wish: Wish, place: int) -> bool:
+    """Carry out and die at a place; tell whether it came to that."""
+    try:
+        carry_out(world, wish, crash_at=place)
+    except Crash:
+        return True
+    return False
+
+
+def go_on(world: SimWorld, wish: Wish) -> None:
+    """Give the same command again, as often as it ends with an outcome that is not known."""
+    for _ in range(3):
+        try:
+            carry_out(world, wish)
+        except errors.StepUnknown:
+            continue
+        return
+
+
+def test_every_procedure_stands_in_the_matrix() -> None:
+    taken = set()
+    for ground in GROUNDS:
+        with ground.made() as (_, wish):
+            taken.add(steps_for(wish))
+    assert taken == set(PROCEDURES.values())
+
+
+@EVERY
+@SHARE
+def test_killed_anywhere_the_same_command_ends_the_same(ground: Ground, share: int) -> None:
+    """C1, I8."""
+    count, wanted = undisturbed(ground)
+    for place in places(count, share):
+        with ground.made() as (world, wish):
+            assert die_at(world, wish, place)
+            go_on(world, wish)
+            assert world.state() == wanted, f"killed at {place} of {count}"
+            assert all(len(sites) == 1 for sites in world.loads.values())
+
+
+@EVERY
+@SHARE
+def test_killed_twice_the_same_command_ends_the_same(ground: Ground, share: int) -> None:
+    """C2: for each place, some for the second time."""
+    count, wanted = undisturbed(ground)
+    random = Random(5)
+    for first in places(count, share):
+        for second in random.sample(range(1, count), 6 // min(share, 6)):
+            with ground.made() as (world, wish):
+                die_at(world, wish, first)
+                die_at(world, wish, second)
+                go_on(world, wish)
+                assert world.state() == wanted, f"killed at {first}, then at {second} of {count}"
+
+
+OTHERS: tuple[tuple[Command, int | None], ...] = (
+    ("failover", None), ("failover", 1), ("failover", 2), ("switchover", None), ("return", None), ("return", 1),
+)  # fmt: skip
+
+
+def in_the_end(world: SimWorld) -> None:
+    """By commands alone there are two sites again, that hold the same and everything that was recorded."""
+    for site in world.sites:
+        world.revive(site)
+    active = morning(world)
+    world.follow_schedule(active)
+    world.flow(3 - active)
+    assert [site for site in world.sites if world.may_load(site)] == [active]
+    assert world.sites[1].own.state() == world.sites[2].own.state()
+    heard = {event for site in world.sites.values() for event in site.heard}
+    assert not heard & set(world.missing(active))
+    assert all(len(sites) == 1 for sites in world.loads.values())
+
+
+def other_command(world: SimWorld, command: Command, active: int | None) -> None:
+    """Give another command; it is carried out, or refused with what was not done and the next command."""
+    for at in world.sites:
+        if not world.sites[at].up:
+            continue
+        try:
+            wish = ask(world, command, at, active, even_if_alive=True)
+            carry_out(world, wish)
+        except errors.MartError as error:
+            assert_helps(error)
+
+
+def assert_helps(error: errors.MartError) -> None:
+    """Assert that a refusal says what was not done, and which command comes next."""
+    told = error.render()
+    assert "twinmart " in (error.hint or ""), told
+
+
+def others_at(ground: Ground, share: int) -> Iterator[tuple[int, Command, int | None]]:
+    """Yield places and other commands: all of them, or as many by a seed."""
+    count, _ = undisturbed(ground)
+    every = [(place, command, active) for place in range(1, count + 1) for command, active in OTHERS]
+    yield from Random(5).sample(every, len(every) // share // (len(OTHERS) if share > 1 else 1))
+
+
+@EVERY
+@SHARE
+def test_killed_anywhere_another_command_takes_over_or_says_why_not(ground: Ground, share: int) -> None:
+    """C3."""
+    for place, command, active in others_at(ground, share):
+        with ground.made() as (world, wish):
+            die_at(world, wish, place)
+            other_command(world, command, active)
+            in_the_end(world)
+
+
+@EVERY
+@SHARE
+def test_two_operators_at_once(ground: Ground, share: int) -> None:
+    """C4: a second operator gives a command while the first one stands at a place; then the first goes on."""
+    for place, command, active in others_at(ground, share):
+        with ground.made() as (world, wish):
+            try:
+                carry_out(world, wish, meanwhile={place: partial(other_command, world, command, active)})
+            except errors.MartError as error:
+                assert_helps(error)
+            in_the_end(world)
+
+
+@EVERY
+@SHARE
+def test_the_old_active_returns_at_every_place(ground: Ground, share: int) -> None:
+    """P2: it is up again at a place, and never do two sites load in one epoch."""
+    count, _ = undisturbed(ground)
+    for place in places(count, share):
+        with ground.made() as (world, wish):
+            world.is_busy = True
+            try:
+                carry_out(world, wish, meanwhile={place: partial(world.revive, 1)})
+            except errors.MartError as error:
+                assert_helps(error)
+            in_the_end(world)
+
+
+@EVERY
+@SHARE
+def test_taken_back_anywhere_before_the_point_of_no_return(ground: Ground, share: int) -> None:
+    """I12: what was taken back leaves the active site at work as it was."""
+    count, _ = undisturbed(ground)
+    for place in places(count, share):
+        with ground.made() as (world, wish):
+            die_at(world, wish, place)
+            try:
+                undo(world, wish.keeper)
+            except errors.MartError as error:
+                assert_helps(error)
+            else:
+                if wish.command == "switchover":
+                    assert world.may_load(wish.other)
+                    assert world.sites[wish.other].own.runs_schedule
+            in_the_end(world)
+
+
+def test_a_run_of_another_command_refuses_all_but_a_failover() -> None:
+    with GROUNDS[3].made() as (world, wish):
+        die_at(world, wish, 40)
+        with pytest.raises(errors.RunOpen, match="switchover to site 2, is open") as refused:
+            carry_out(world, Wish("return", 1, 2, accept_loss=ALL, survivor=1))
+        assert "twinmart switchover" in (refused.value.hint or "")
+
+
+def test_a_site_that_takes_over_again_uses_its_own_collectors_again() -> None:
+    """The failover away from it had disabled them, and no return came between."""
+    with GROUNDS[2].made() as (world, away):
+        carry_out(world, away)
+        carry_out(world, ask(world, "failover", 1, 1, even_if_alive=True))
+        for source in ("london", "bristol"):
+            world.speak(source)
+        world.follow_schedule(1)
+        assert not world.missing(1)
+        used = {(one.source, one.site) for one in world.sites[1].own.collectors.values() if one.is_on}
+        assert used == {("london", 1), ("bristol", 1)}

@@ -10,7 +10,7 @@ import pytest
 from tests.etl.story import Switch
 from tests.oracle import agent_states as oracle
 from tests.report.asking import told
-from tests.report.calls import hang_up
+from tests.report.calls import hang_up, whole_call
 from tests.report.conftest import aggregated
 from tests.support import Mart, MartServer
 from tests.truth.asked import on_the_phone, served
@@ -178,6 +178,24 @@ def test_a_wait_of_exactly_the_threshold_is_in_time_and_one_millisecond_more_is_
     # Variant 8 counts who left within the threshold, answered or not.
     (whole,) = told(mart, "queue-summary", service_level=8).rows
     assert whole["service_level"] == (0 if late_ms else 1)
+
+
+@pytest.mark.parametrize(("threshold", "level"), [(None, None), ("16", 0), ("17.1", 1)])
+def test_interactions_have_a_service_level_where_a_threshold_holds_without_a_queue(
+    mart: Mart, threshold: str | None, level: int | None
+) -> None:
+    switch = Switch(mart)
+    if threshold is not None:
+        Store(switch.mart, author="test").set_option("application", "mart", "gim-etl", "q-answer-threshold", threshold)
+    whole_call(switch)
+    switch.hear()
+    aggregated(mart)
+    answer = told(mart, "interaction-traffic")
+    assert answer.total is not None
+    for row in (*answer.rows, answer.total):
+        assert (row["entered"], row["accepted"]) == (1, 1)
+        assert row["accepted_in_time"] == (level or 0)
+        assert row["service_level"] == level
 
 
 def test_ranges_name_their_bounds(of: Callable[[str], Loaded]) -> None:

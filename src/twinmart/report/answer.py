@@ -22,6 +22,7 @@ from twinmart.db.migrate import schema_state
 from twinmart.db.sqlfiles import sql_text
 from twinmart.report.age import Age, age
 from twinmart.report.catalogue import Column, Report
+from twinmart.report.measures import DEFAULT_SERVICE_LEVEL
 from twinmart.report.question import Asked, Question, settle
 
 COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
@@ -230,7 +231,7 @@ def _gaps(mart: Connection, asked: Asked) -> Iterator[Gap]:
 def _variants(mart: Connection, asked: Asked) -> dict[str, list[int] | list[int | None]]:
     """Return the formula of the service level for each queue: that which was asked for, else the queue's own.
 
-    A queue without a threshold has no service level, and no formula.
+    A queue without a threshold has no service level, and no formula. Interactions as a whole have that of their tenant.
     """
     keys: list[int] = []
     variants: list[int | None] = []
@@ -240,6 +241,14 @@ def _variants(mart: Connection, asked: Asked) -> dict[str, list[int] | list[int 
             own = options.at("reports", "service-level", tenant=tenant, source=source, queue=queue)
             keys.append(key)
             variants.append(None if threshold_ms is None else asked.question.service_level or int(str(own)))
+    elif any(one.key == "interaction.service_level" for one in asked.report.measures):
+        options = effective(mart)
+        for key, name in mart.execute(
+            "SELECT tenant_key, tenant_name FROM mart.tenant WHERE tenant_key > 0"
+        ).fetchall():
+            threshold = options.at("gim-etl", "q-answer-threshold", tenant="default" if key == 1 else name)
+            keys.append(key)
+            variants.append(None if threshold is None else DEFAULT_SERVICE_LEVEL)
     return {"queue_keys": keys, "variants": variants}
 
 

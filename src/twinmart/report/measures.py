@@ -205,6 +205,8 @@ INTERACTION: tuple[Measure, ...] = (
     _count("interaction", "offered", "Offered", "Interactions offered to at least one agent.", "offered", ARRIVAL),
     _count("interaction", "accepted", "Accepted", "Interactions that an agent took.", "accepted", ARRIVAL),
     _share("interaction", "accepted_share", "% Accepted", "Taken by an agent, of all.", ("sum(fact.accepted)", "sum(fact.entered)"), ARRIVAL),
+    _count("interaction", "accepted_in_time", "Accepted in Threshold", "Taken within the threshold that holds without a queue; the threshold itself is within.", "accepted_thr", ARRIVAL),
+    Measure("interaction", "service_level", "Accept Service Level %", "Share of interactions that an agent took within the threshold that holds without a queue, short abandons left out; none where no such threshold is set.", "accepted_thr / (entered - abandoned_short)", "sum(fact.accepted_thr)::float8 / nullif(sum(CASE WHEN member.variant IS NOT NULL THEN fact.entered - fact.abandoned_short END), 0)", SHARE, ARRIVAL),
     _count("interaction", "abandoned", "Abandoned", "Interactions that the caller ended before any agent took them.", "abandoned", ARRIVAL),
     _share("interaction", "abandoned_share", "% Abandoned", "Abandoned, of all.", ("sum(fact.abandoned)", "sum(fact.entered)"), ARRIVAL),
     _count("interaction", "short_abandoned", "Short Abandoned", "Of these, within the short limit.", "abandoned_short", ARRIVAL),

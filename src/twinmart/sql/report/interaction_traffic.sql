@@ -6,8 +6,10 @@
 --         Where nothing is known but that a gap is there, figures are NULL. The finest aggregate stands here; a coarser one is
 --         read in its place where the steps of the zone allow it
 WITH member AS (
-    SELECT tenant.tenant_key AS resource_key, tenant.tenant_key, tenant.tenant_name AS tenant
+    SELECT tenant.tenant_key AS resource_key, tenant.tenant_key, tenant.tenant_name AS tenant, chosen.variant
     FROM mart.tenant AS tenant
+    LEFT JOIN unnest(%(queue_keys)s::bigint[], %(variants)s::integer[]) AS chosen (tenant_key, variant)
+        ON chosen.tenant_key = tenant.tenant_key
     WHERE tenant.tenant_key > 0 AND (%(tenant)s::text[] IS NULL OR tenant.tenant_name = ANY (%(tenant)s))
 ), span AS (
     SELECT *
@@ -39,6 +41,9 @@ SELECT
     sum(fact.offered) AS offered,
     sum(fact.accepted) AS accepted,
     sum(fact.accepted)::float8 / nullif(sum(fact.entered), 0) AS accepted_share,
+    sum(fact.accepted_thr) AS accepted_in_time,
+    sum(fact.accepted_thr)::float8 / nullif(sum(CASE WHEN member.variant IS NOT NULL THEN fact.entered - fact.abandoned_short END), 0)
+        AS service_level,
     sum(fact.abandoned) AS abandoned,
     sum(fact.abandoned)::float8 / nullif(sum(fact.entered), 0) AS abandoned_share,
     sum(fact.abandoned_short) AS short_abandoned,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from tests.aggregate.facts import EDGES, assert_true, put, put_resource, rebuild, stored
+from tests.oracle import aggregates as oracle
 from tests.oracle.aggregates import Limits
 from tests.support import Mart, MartServer
 from tests.truth.loading import load
 from tests.truth.recording import Recording
 from twinmart.aggregate.audit import audit
+from twinmart.aggregate.sets import Shape
 from twinmart.config.store import Store
 from twinmart.db.connect import Connection
 from twinmart.db.partitions import ensure_partitions
@@ -38,6 +41,14 @@ def test_row_85_86_88_a_recording_is_added_up_as_the_oracle_says(mart: Mart, rec
     assert_audits_clean(told.mart)
 
 
+def test_no_measure_of_any_set_is_without_an_oracle(mart: Mart) -> None:
+    """What the oracle says of one fact of each kind names every measure of the sets, and no other."""
+    book = spoken()
+    for name, shape in Shape.read(mart.connect()).items():
+        said = {measure for (one, _), sums in book.sums.items() if one == name for measure in sums}
+        assert said == set(shape.measures), name
+
+
 @pytest.mark.soak
 def test_the_longest_recording_is_added_up_as_the_oracle_says(mart: Mart, recordings: Path) -> None:
     recording = Recording(recordings / "site1")
@@ -45,6 +56,33 @@ def test_the_longest_recording_is_added_up_as_the_oracle_says(mart: Mart, record
     rebuild(mart)
     assert_true(told.mart, limits_of(told.mart, recording))
     assert_audits_clean(told.mart)
+
+
+class Fact(dict[str, Any]):
+    """A fact in which everything that is not named is 0."""
+
+    def __missing__(self, name: str) -> int:
+        return 0
+
+
+def spoken() -> oracle.Book:
+    """Return what the oracle says of facts of each kind, zeros too."""
+    book, limits = oracle.Book(), Limits({0: 20_000}, 10_000, 1000, EDGES)
+    span: dict[str, Any] = {"start_at": DAY, "end_at": DAY + timedelta(seconds=1), "answered_at": DAY}
+    one = Fact(span, is_agent=True, customer_handle_count=1, last_queue_resource_key=1)
+    oracle.attempt(book, one, (1,), limits)
+    for wait in (*EDGES, EDGES[-1] + 1):
+        for result in ("answered", "abandoned"):
+            oracle.visit(book, Fact(span, total_duration_ms=wait, result=result), one, True, limits)
+    for state in range(1, 8):
+        oracle.state(book, Fact(span, resource_state_key=state), DAY)
+        inside = Fact(span, interaction_resource_state_key=state)
+        for of in ({"customer_ring_count": 1}, {"attempt_kind": "consult_out"}, {"attempt_kind": "consult"}, {}):
+            oracle.state_inside(book, inside, Fact(of), DAY)
+    oracle.session(book, Fact(span))
+    oracle.reason(book, Fact(span), DAY)
+    oracle.interaction(book, Fact(span), [], limits)
+    return book
 
 
 def limits_of(connection: Connection, recording: Recording) -> Limits:

@@ -89,20 +89,28 @@ def test_the_list_of_abandoned_calls_is_as_long_as_the_summary_says(day: Mart) -
 
 
 def test_reports_that_show_the_same_measure_show_the_same_figure(day: Mart) -> None:
+    """All pairs of the catalogue, with every filter that both have."""
     grouped = [report for report in REPORTS.values() if report.measures]
-    told_of = {report.name: told(day, report.name).total for report in grouped}
-    compared = 0
-    for one, other in combinations(grouped, 2):
-        shared = {measure.key: measure.name for measure in one.measures} | {}
-        common = [measure.name for measure in other.measures if measure.key in shared]
-        if common:
-            totals = [told_of[report.name] for report in (one, other)]
-            assert totals[0] is not None
-            assert totals[1] is not None
-            for name in common:
-                assert near(totals[0][name], totals[1][name]), (one.name, other.name, name)
-                compared += 1
-    assert compared >= 20
+    queue, agent = told(day, "queue-summary").rows[0]["queue"], told(day, "agent-conduct").rows[0]["agent"]
+    filters: dict[str, Any] = {
+        "none": {}, "queue": (queue,), "agent": (agent,), "group": (queue,), "source": ("site1",), "site": (1,),
+        "tenant": (told(day, "queue-summary", by=("tenant",)).rows[0]["tenant"],),
+    }  # fmt: skip
+    compared: Counter[str] = Counter()
+    for name, value in filters.items():
+        having = [report for report in grouped if name == "none" or name in report.filters]
+        asked = {} if name == "none" else {name: value}
+        told_of = {report.name: told(day, report.name, **asked).total for report in having}
+        for one, other in combinations(having, 2):
+            common = {measure.key: measure.name for measure in one.measures} if told_of[one.name] else {}
+            for measure in (measure for measure in other.measures if measure.key in common):
+                first, second = told_of[one.name], told_of[other.name]
+                assert first is not None
+                assert second is not None
+                assert near(first[measure.name], second[measure.name]), (name, one.name, other.name, measure.key)
+                compared[name] += 1
+    assert compared.keys() == filters.keys()
+    assert compared["none"] >= 20
 
 
 @pytest.mark.parametrize("report", [report.name for report in REPORTS.values() if report.measures])

@@ -88,6 +88,20 @@ def test_a_role_sees_its_own_tenant_only_in_tables_and_through_views(two_tenants
         reader.execute("SELECT host FROM cfg.source")
 
 
+def test_a_role_sees_the_gaps_of_the_sources_of_its_tenant_and_no_others(two_tenants: Mart, role: str) -> None:
+    owner = two_tenants.connect(autocommit=True)
+    owner.execute(
+        "INSERT INTO ctl.gap SELECT gen_random_uuid(), source_key, NULL, now() - interval '1 hour', NULL, 'silent',"
+        " false, now() FROM cfg.source"
+    )
+    query = b"SELECT source, is_open FROM mart.source_gap"
+    assert two_tenants.connect(user=READER).execute(query).fetchall() == [("pbx", True)]
+    allow_tenant_reader(owner, role, "Second")
+    assert as_role(two_tenants, role).execute(query).fetchall() == [], "all of that source is of the first tenant"
+    owner.execute("UPDATE mart.resource_ SET tenant_key = 2 WHERE resource_type_code = 'QUEUE'")
+    assert as_role(two_tenants, role).execute(query).fetchall() == [("pbx", True)]
+
+
 def test_a_role_that_nobody_let_in_sees_no_row(two_tenants: Mart, role: str) -> None:
     owner = two_tenants.connect(autocommit=True)
     owner.execute(sql.SQL("GRANT USAGE ON SCHEMA mart, ctl TO {}").format(sql.Identifier(role)))

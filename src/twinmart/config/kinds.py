@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from twinmart.config.values import Type
+from twinmart.model.formula import parse
 
 Number: TypeAlias = Annotated[int, Field(ge=1, le=99)]
 Role: TypeAlias = Literal["ICON_CFG", "ICON_CORE", "ICON_MM", "ICON_OCS", "INFO_MART"]
@@ -184,6 +185,26 @@ class Skill(Properties):
     kind = "skill"
 
 
+def _formula(text: str) -> str:
+    return parse(text).text
+
+
+class Measure(Properties):
+    """A measure of one's own, shown by every report that has the sums it is made of; its name begins with own_."""
+
+    kind = "measure"
+
+    subject: Literal[
+        "queue", "agent", "agent_activity", "agent_reason", "interaction", "accept_speed", "abandon_delay"
+    ] = Field(description="whose measures its formula names, as in docs/reference/measures.md")
+    title: str = Field(min_length=1, max_length=80, description="heading of its column")
+    words: str = Field(min_length=1, max_length=400, description="what it means")
+    unit: Literal["count", "seconds", "share"] = Field(description="count, seconds, or share of 1")
+    formula: Annotated[str, AfterValidator(_formula)] = Field(
+        description="names of summed measures, numbers, + - * / and brackets"
+    )
+
+
 class Calendar(Properties):
     """A calendar; its options stand in a section of application "mart"."""
 
@@ -196,7 +217,7 @@ KINDS: dict[str, type[Properties]] = {
     one.kind: one
     for one in (
         Tenant, Site, Host, Application, AccessPoint, Source, Collector, Agent, Login, AgentGroup, Queue, QueueGroup,
-        Skill, Calendar,
+        Skill, Measure, Calendar,
     )
 }  # fmt: skip
 

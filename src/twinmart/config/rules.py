@@ -1,5 +1,6 @@
 """What may be written into the configuration, and what may not now: each refusal says what is allowed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -166,6 +167,12 @@ def _check_name(kind: str, name: str) -> None:
     if kind == "site" and not (name.isdecimal() and 1 <= int(name) <= 99):
         raise errors.WrongConfiguration(
             f'"{name}" cannot be the name of a site', detail=f"it is a number from 1 to 99; {_UNCHANGED}"
+        )
+    if kind == "measure" and not re.fullmatch(r"own_[a-z0-9_]{1,40}", name):
+        raise errors.WrongConfiguration(
+            f'"{name}" cannot be the name of a measure',
+            detail=f"it begins with own_, as no measure of a later release does; then a-z, 0-9 and _; {_UNCHANGED}",
+            hint=f"Choose a name such as own_{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')[:40] or 'rate'}.",
         )
 
 

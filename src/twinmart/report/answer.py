@@ -23,6 +23,7 @@ from twinmart.db.sqlfiles import sql_text
 from twinmart.report.age import Age, age
 from twinmart.report.catalogue import Column, Report
 from twinmart.report.measures import DEFAULT_SERVICE_LEVEL
+from twinmart.report.own import Own, own_measures
 from twinmart.report.question import Asked, Question, settle
 
 COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
@@ -59,7 +60,9 @@ class Answer:
     total: Row | None
     behind: int = 0
     has_no_level: bool = False
-    """Whether service levels were asked for and no queue has a threshold."""
+    """Whether service levels were asked for and no threshold is set for them."""
+    faults: tuple[str, ...] = ()
+    """Why measures that people declared over these figures are not shown."""
 
     def about(self) -> dict[str, object]:
         """Return what a reader must know of the answer, by name."""
@@ -125,18 +128,33 @@ def answer(mart: Connection, asked: Asked, *, site: int | None = None) -> Answer
     columns = columns if asked.step or not report.by else tuple(one for one in columns if not one.is_step)
     rows = _rows(mart, report, asked.spans.level, parameters)
     total: Row | None = None
+    declared = own_measures(mart) if report.measures else []
     if report.by:
         width = len(report.columns)
         chosen = [*(place for place, column in enumerate(report.columns) if column in columns), width, width + 1]
-        total = _total(mart, asked, parameters, chosen)
-        rows = map(_with_keys, map(itemgetter(*chosen), rows))
+        own = [one for one in declared if one.is_shown_by(report)]
+        columns = (*columns, *(one.column for one in own))
+        total = _total(mart, asked, parameters, chosen, own)
+        if own:
+            rows = (_with_own(report, row, chosen, own) for row in rows)
+        else:
+            rows = map(_with_keys, map(itemgetter(*chosen), rows))
     else:
         rows = _marked(rows, report, gaps)
     behind = _behind(mart, asked)
     formulas = variants["variants"]
     has_no_level = bool(formulas) and not any(formulas)
     return Answer(
-        asked, (*columns, *MARKS), gaps, age(mart, site), datetime.now(UTC), rows, total, behind, has_no_level
+        asked,
+        (*columns, *MARKS),
+        gaps,
+        age(mart, site),
+        datetime.now(UTC),
+        rows,
+        total,
+        behind,
+        has_no_level,
+        tuple(one.told for one in declared if one.fault and one.is_about(report)),
     )
 
 
@@ -169,7 +187,9 @@ def _rows(mart: Connection, report: Report, level: str, parameters: Mapping[str,
         yield from cursor
 
 
-def _total(mart: Connection, asked: Asked, parameters: Mapping[str, Any], chosen: Sequence[int]) -> Row | None:
+def _total(
+    mart: Connection, asked: Asked, parameters: Mapping[str, Any], chosen: Sequence[int], own: Sequence[Own]
+) -> Row | None:
     """Return the total, computed anew from the sums of all rows, since ratios do not add up; None for no rows."""
     whole = {name: False if name.startswith("by_") else value for name, value in parameters.items()}
     whole["labels"] = [asked.spans.labels[0]] * len(asked.spans.labels)
@@ -179,7 +199,8 @@ def _total(mart: Connection, asked: Asked, parameters: Mapping[str, Any], chosen
     if row is None:
         return None
     columns = (*asked.report.columns, *MARKS)
-    return _with_keys([None if columns[place].is_step else row[place] for place in chosen])
+    summed = [None if column.is_step else value for column, value in zip(columns, row, strict=True)]
+    return _with_own(asked.report, summed, chosen, own)
 
 
 def _marked(rows: Iterator[Row], report: Report, gaps: Sequence[Gap]) -> Iterator[Row]:
@@ -211,6 +232,13 @@ def _hole(report: Report, gap: Gap) -> Row:
 
 def _with_keys(row: Row) -> Row:
     return (*row[:-1], row[-1] or [])
+
+
+def _with_own(report: Report, row: Row, places: Sequence[int], own: Sequence[Own]) -> Row:
+    """Return the values of a row at these places, with measures of one's own before what marks the row."""
+    *values, mark, keys = (row[place] for place in places)
+    figures = {column.name: row[place] for place, column in enumerate(report.columns) if column.measure}
+    return (*values, *(one.value(figures) for one in own), mark, keys or [])
 
 
 def _gaps(mart: Connection, asked: Asked) -> Iterator[Gap]:

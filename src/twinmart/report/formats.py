@@ -64,9 +64,10 @@ def _remarks(answer: Answer, rows: int) -> Iterator[str]:
     zone, about = answer.asked.period.zone, answer.about()
     if answer.has_no_level:
         yield (
-            "no queue has a threshold, so there is no service level."
+            "no threshold is set, so there is no service level."
             " Next: twinmart config set application mart gim-etl/q-answer-threshold=SECONDS"
         )
+    yield from answer.faults
     if answer.behind:
         yield f"intervals not aggregated yet: {answer.behind:,}; figures may change. Next: twinmart aggregate run"
     elif not rows:

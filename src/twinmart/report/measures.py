@@ -37,6 +37,11 @@ class Measure:
         """The name by which it is unique."""
         return f"{self.subject}.{self.name}"
 
+    @property
+    def is_sum(self) -> bool:
+        """Whether figures of it may be added up: it is no ratio and no greatest value."""
+        return "nullif" not in self.sql and self.sql.startswith(("sum(", "(sum("))
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceLevel:

@@ -169,3 +169,29 @@ BEGIN
     END LOOP;
 END
 $calendars$;
+
+-- Measures that people declare are objects of the configuration.
+ALTER TABLE cfg.object DROP CONSTRAINT object_kind_check;
+ALTER TABLE cfg.object ADD CONSTRAINT object_kind_check CHECK (kind IN (
+    'tenant', 'site', 'host', 'application', 'access_point', 'source', 'collector', 'agent', 'login', 'agent_group',
+    'queue', 'queue_group', 'skill', 'measure', 'calendar'));
+
+-- Gaps for readers of one tenant: those of sources at which a resource of that tenant was ever seen.
+CREATE VIEW mart.source_gap AS
+SELECT gap.gap_key, gap.source_key, gap.source, gap.site, gap.cause, gap.from_at, gap.to_at, gap.is_open
+FROM ctl.unfilled_gap AS gap
+WHERE EXISTS (
+    SELECT
+    FROM mart.resource_ AS resource
+    WHERE resource.source_key = gap.source_key
+      AND (resource.tenant_key = ANY (ctl.readable_tenants(current_user::text)) OR 0 = ANY (ctl.readable_tenants(current_user::text)))
+);
+COMMENT ON VIEW mart.source_gap IS 'What is missing of the sources of the tenants that the reader may read; a figure of such a time is never to be shown as zero';
+COMMENT ON COLUMN mart.source_gap.gap_key IS 'Gap';
+COMMENT ON COLUMN mart.source_gap.source_key IS 'Source';
+COMMENT ON COLUMN mart.source_gap.source IS 'Name of the source';
+COMMENT ON COLUMN mart.source_gap.site IS 'Site of the source';
+COMMENT ON COLUMN mart.source_gap.cause IS 'Why';
+COMMENT ON COLUMN mart.source_gap.from_at IS 'Begin';
+COMMENT ON COLUMN mart.source_gap.to_at IS 'End; now, while it goes on';
+COMMENT ON COLUMN mart.source_gap.is_open IS 'Whether it goes on';

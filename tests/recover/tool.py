@@ -155,6 +155,8 @@ class Tool:
         if not self.world.is_living(new_source, new_target):
             source.feeds = {}
             name = self.world.new_slot(new_source, new_target)
+            if source.replica_of is None:
+                raise errors.SiteFenced(f"site {new_source} was opened meanwhile", hint=LOOK)
             self.point()
             target.known = name
         self.point()

@@ -138,6 +138,13 @@ def _turn(active: Connection, standby: Connection, source: End, target: End) -> 
     records.begin(active, name, "target", (source.site, target.site), there, here, "none")
     publish(standby)
     start_lsn = slot.new_slot_now(standby, name)
+    # Looked at after the slot was made: had somebody opened the site before, what was written then would be missed.
+    if fence.standing(standby).of_site is None:
+        raise errors.SiteFenced(
+            f"site {target.site} was opened while the link was turned round",
+            detail="what it has written since would be missing at the other site; the link was not turned",
+            hint="Copy the other site anew: twinmart return. Look with: twinmart status.",
+        )
     records.move(standby, name, "copied", start_lsn=start_lsn)
     # This decides it: from here on the new link is the one that is gone on with.
     records.move(active, name, "copied", start_lsn=start_lsn)

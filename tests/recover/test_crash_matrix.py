@@ -29,6 +29,7 @@ from twinmart.jobs.server import MartServer as JobServer
 from twinmart.recover.drill import Drill, leftovers
 from twinmart.recover.journal import Journal
 from twinmart.recover.model import Event, Wish
+from twinmart.recover.plan import is_fulfilled
 from twinmart.recover.run import Executor, plan_now
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate.ends import End, reach
@@ -104,6 +105,8 @@ def carry_out(
     journal = Journal(folder / "recovery.sqlite")
     journal.mirror = world.mirror
     executor = Executor(world, journal, point=mortal, in_thread=False, who="test")
+    if journal.open_run() is None and is_fulfilled(world.facts({1, 2}), wish):
+        os._exit(0)  # as the command itself finds before it begins
     try:
         run = executor.start(plan_now(world, wish, journal))
         for event in executor.walk(run):

@@ -174,7 +174,7 @@ def fill(mart: Connection, day: datetime, calls: int) -> None:
     """Fill all of a day but its last two hours, in which calls end, and analyze; leave no requests."""
     for name, _, _ in _FACTS:
         mart.execute(sql.SQL("ALTER TABLE mart.{} DISABLE TRIGGER USER").format(sql.Identifier(name)))
-    _insert(mart, day, timedelta(hours=22), calls, "day")
+    insert(mart, day, timedelta(hours=22), calls, "day")
     for name, _, _ in _FACTS:
         mart.execute(sql.SQL("ALTER TABLE mart.{} ENABLE TRIGGER USER").format(sql.Identifier(name)))
         mart.execute(sql.SQL("ANALYZE mart.{}").format(sql.Identifier(name)))
@@ -182,10 +182,11 @@ def fill(mart: Connection, day: datetime, calls: int) -> None:
 
 def minute(mart: Connection, day: datetime, number: int, calls: int) -> None:
     """Add a minute of calls to the last quarter that is full, as a load does: with requests."""
-    _insert(mart, day + timedelta(hours=22, minutes=number - 15), timedelta(minutes=1), calls, f"minute {number}")
+    insert(mart, day + timedelta(hours=22, minutes=number - 15), timedelta(minutes=1), calls, f"minute {number}")
 
 
-def _insert(mart: Connection, from_at: datetime, span: timedelta, calls: int, salt: str) -> None:
+def insert(mart: Connection, from_at: datetime, span: timedelta, calls: int, salt: str) -> None:
+    """Insert calls spread over a span; those of another salt are others."""
     parameters = {
         "from_at": from_at,
         "span_ms": span.total_seconds() * 1000,

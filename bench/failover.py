@@ -1,90 +1,90 @@
-"""How long a failover takes, from the command to the first committed load, split by step."""
+"""How long a failover takes from the command to the first committed load, split by step, on marts of different sizes.
 
+Site 1 is killed with loads behind, and the command is run as an operator runs it: as a process of its own. Afterwards
+site 1 comes back and is made active again, so that the next run finds what the first one found.
+
+``python -m bench.failover --days 400 --calls 5000 --folder DIR`` keeps the sites in DIR for another time.
+"""
+
+import argparse
+import json
 import os
 import signal
+import socket
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from tests.etl.story import SESSION, Switch
-from tests.recover.conftest import tell_story
-from tests.support import scratch_folder
+from tests.etl.story import DAWN, SESSION, Switch
 
+from bench.large import GB_1, Size, as_owner, gigabytes, two_sites
+from bench.report import stopwatch
 from twinmart.collect.idb import Idb
 from twinmart.collect.records import Record, Tag
 from twinmart.collect.rows import copy_lines
-from twinmart.config.sources import ensure_collector, ensure_source
-from twinmart.db.connect import connect, session
-from twinmart.recover.report import Report
-from twinmart.recover.site import Recovery
-from twinmart.replicate import link
-from twinmart.settings import Settings
+from twinmart.db.connect import connect
+from twinmart.etl.cycle import run_once
+from twinmart.replicate.ends import ends_of, reach
+from twinmart.replicate.heartbeat import beat, wait_for
+from twinmart.settings import without_sites
 from twinmart.site.home import Home
 
+# Calls that the mart has not loaded when its site is lost.
+BEHIND = 20
 
+
+@dataclass(frozen=True, slots=True)
 class _Mart:
     """A site's mart as the story's switch wants it."""
 
-    def __init__(self, dsn: str) -> None:
-        self.dsn = dsn
+    dsn: str
 
     def connect(self, *, autocommit: bool = False) -> object:
         return connect(self.dsn, application_name="bench", autocommit=autocommit)
 
 
-@contextmanager
-def lose_and_fail_over(folder: Path) -> Iterator[tuple[Home, Report]]:
-    """Lose site 1 by SIGKILL with loads behind, and fail over with the command; nothing runs on afterwards."""
-    home = Home(Settings(home=folder / "h", site_dsns={}))
-    home.init(2)
-    recovery = Recovery(home)
-    switch = Switch(_Mart(home.site(1).dsn()))  # type: ignore[arg-type]
-    ensure_collector(switch.mart, ensure_source(switch.mart, "pbx"), site=2)
-    tell_story(switch)
-    said = list(switch.said)
-    switch.hear(said[:7])
-    link.set_up(recovery.world.ends[1], recovery.world.ends[2])
-    rest = [Record(Tag.EVENTS, copy_lines(said, SESSION, datetime.now(UTC)))]
-    Idb.open(switch.mart, "idb_pbx_a").write([Record(Tag.EVENTS, copy_lines(said[7:], SESSION, datetime.now(UTC)))])
-    with session(home.site(2).dsn(), application_name="bench", autocommit=True) as twin:
-        twin.execute("SET default_transaction_read_only = off")
-        Idb.open(twin, "idb_pbx_b").write(rest)
+def leave_behind(home: Home) -> None:
+    """Let both collectors of a switch hear calls of the last minutes, of which site 1 loads the first."""
+    ends = ends_of(home)
+    switch = Switch(_Mart(ends[1].dsn))  # type: ignore[arg-type]
+    begin = round((datetime.now(UTC) - timedelta(minutes=3) - DAWN).total_seconds())
+    switch.member(begin, "PJSIP/11")
+    for number in range(BEHIND + 1):
+        start, caller, dialled = begin + 5 * number, f"c{begin}{2 * number:02}", f"c{begin}{2 * number + 1:02}"
+        switch.call(start, caller, "PJSIP/55")
+        switch.dial(start + 1, caller, dialled, "PJSIP/11")
+        switch.up(start + 2, dialled, caller)
+        switch.bridge(start + 2, dialled, linked=caller)
+        switch.bridge(start + 2, caller)
+        switch.end(start + 4, dialled, caller)
+        switch.end(start + 4, caller)
+        if not number:
+            _hear(home, switch)
+            run_once(1, {site: end.dsn for site, end in ends.items()})
+            with reach(ends[1], "bench") as active, reach(ends[2], "bench") as standby:
+                wait_for(standby, 1, beat(active, 1), timeout_s=60)
+    _hear(home, switch)
     switch.mart.close()
-    _kill(home)
-    told = subprocess.run(
-        [sys.executable, "-m", "twinmart", "--home", str(home.path), "failover", "--yes", "2"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    try:
-        if told.returncode:
-            raise RuntimeError(told.stderr)
-        with recovery.journal(2) as journal:
-            yield home, recovery.report(journal.runs()[-1], journal)
-    finally:
-        with suppress(OSError, ValueError):
-            os.kill(int((home.folder(2) / "mart.pid").read_text()), signal.SIGTERM)
-        home.down()
 
 
-def measure() -> dict[str, float]:
-    """Return seconds from the command to the first committed load, and by step."""
-    with scratch_folder() as folder:
-        with lose_and_fail_over(folder) as (_, report):
-            pass
-        run = report.run
-        assert run.ended_at is not None
-        steps = {f"  {name}": taken.spent_ms / 1000 for name, taken in run.steps.items() if taken.state == "done"}
-        return {
-            "from the begin of the run to the first committed load": (report.rto_ms or 0) / 1000,
-            "whole run": (run.ended_at - run.started_at).total_seconds(),
-            **steps,
-        }
+def _hear(home: Home, switch: Switch) -> None:
+    """Let both collectors write what was said."""
+    for end, schema in zip(ends_of(home).values(), ("idb_pbx_a", "idb_pbx_b"), strict=True):
+        with as_owner(end) as there:
+            lines = copy_lines(switch.said, SESSION, datetime.now(UTC))
+            Idb.open(there, schema).write([Record(Tag.EVENTS, lines)])
+    switch.said = []
 
 
-def _kill(home: Home) -> None:
+def kill(home: Home) -> None:
+    """End the PostgreSQL of site 1 with all its processes, none of which says goodbye."""
     server = home.site(1).server
     assert server is not None
     pid = server.pid()
@@ -95,10 +95,108 @@ def _kill(home: Home) -> None:
             os.kill(one, signal.SIGKILL)
 
 
-def main() -> None:
-    """Measure once and print."""
-    for name, seconds in measure().items():
-        print(f"{name:<56}{seconds:8.2f} s")
+@contextmanager
+def silent(home: Home) -> Iterator[None]:
+    """Let site 1 take connections and never say a word, as one does whose machine or network is gone."""
+    server = home.site(1).server
+    assert server is not None
+    place = server.socket_folder / f".s.PGSQL.{server.port}"
+    place.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(place))
+        place.chmod(0o777)
+        listening.listen(100)
+        yield
+    place.unlink(missing_ok=True)
+
+
+def command(home: Home, *words: str) -> str:
+    """Run a command as a process of its own, and return what it printed."""
+    line = [sys.executable, "-m", "twinmart", "--home", str(home.path), *words]
+    # As installed: with its modules compiled.
+    around = {name: value for name, value in without_sites().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=around)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def fail_over(home: Home) -> Mapping[str, float]:
+    """Fail over to site 2 with the command; return seconds to the first committed load, of the whole, and by step."""
+    began = datetime.now(UTC)
+    with stopwatch() as elapsed:
+        command(home, "failover", "--yes", "2")
+    return {**timings(home, began), "the whole command": elapsed()}
+
+
+def timings(home: Home, began: datetime) -> dict[str, float]:
+    """Return what the report of the last run says, in seconds, with the times counted from a moment."""
+    told: dict[str, Any] = json.loads(command(home, "runs", "report", "--json"))
+    started = (datetime.fromisoformat(told["started_at"]) - began).total_seconds()
+    found = {"command to begin of the run": started}
+    if told["rto_ms"] is not None:
+        found["command to first committed load, as reported"] = told["rto_ms"] / 1000
+    steps = {f"  {step['step']}": step["spent_ms"] / 1000 for step in told["steps"] if step.get("state") == "done"}
+    return {**found, **steps}
+
+
+def come_back(home: Home) -> float:
+    """Bring site 1 back and make it active again; return the seconds of the command."""
+    with suppress(OSError, ValueError):
+        os.kill(int((home.folder(2) / "mart.pid").read_text()), signal.SIGTERM)
+    home.up()
+    with stopwatch() as elapsed:
+        command(home, "return", "--active", "1", "--yes", "1")
+    for site in (1, 2):
+        with suppress(OSError, ValueError):
+            os.kill(int((home.folder(site) / "mart.pid").read_text()), signal.SIGTERM)
+    return elapsed()
+
+
+def measure(home: Home, runs: int, *, is_silent: bool) -> list[Mapping[str, float]]:
+    """Lose site 1 and fail over so many times."""
+    found = []
+    for _ in range(runs):
+        leave_behind(home)
+        kill(home)
+        if is_silent:
+            with silent(home):
+                found.append(fail_over(home))
+        else:
+            found.append(fail_over(home))
+        back_s = come_back(home)
+        found[-1] = {**found[-1], "return of site 1 afterwards, the whole command": back_s}
+    return found
+
+
+def show(title: str, found: list[Mapping[str, float]]) -> None:
+    """Print the median of each figure with its range."""
+    print(f"\n{title}")
+    for name in dict.fromkeys(name for one in found for name in one):
+        values = [one[name] for one in found if name in one]
+        print(f"  {name:<52}{statistics.median(values):8.2f} s  ({min(values):.2f} to {max(values):.2f})", flush=True)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure and print."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--days", type=int, default=GB_1.days)
+    options.add_argument("--calls", type=int, default=GB_1.calls)
+    options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--folder", type=Path)
+    options.add_argument("--silent", action="store_true", help="the lost site keeps its address and answers nothing")
+    chosen = options.parse_args(argv)
+    size = Size(chosen.days, chosen.calls)
+    with tempfile.TemporaryDirectory(prefix="twinmart-bench-") as passing:
+        Path(passing).chmod(0o755)
+        home = two_sites(chosen.folder or Path(passing) / "home", size)
+        try:
+            gb = gigabytes(ends_of(home)[2])
+            found = measure(home, chosen.runs, is_silent=chosen.silent)
+            how = "answers nothing" if chosen.silent else "refuses"
+            show(f"failover, {gb:.1f} GB, {size.days} days of facts, the lost site {how}, {chosen.runs} runs", found)
+        finally:
+            home.down()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Exit codes: 0 done, 1 a mistake of ours, 2 usage, 3 a check says no, 4 refused by a guard, 5 a step failed and can be
 resumed, 6 the outcome is not known, 7 data broke a rule, 130 stopped by Ctrl-C, 141 the reader of the answer went away.
 
-A module that brings commands has a function ``register(app)`` and a line in ``_MODULES``.
+A module that brings commands has a function ``register(app)`` and a line in ``_MODULES``, with the first words of its commands.
 """
 
 import json
@@ -12,63 +12,44 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from twinmart import __version__
-from twinmart.cli import (
-    aggregate,
-    collect,
-    config,
-    demo,
-    etl,
-    jobs,
-    reader,
-    recover,
-    replication,
-    report,
-    salvage,
-    sim,
-    sites,
-    supervise,
-    trace,
-    upkeep,
-    userdata,
-    verify,
-    witness,
-)
 from twinmart.cli.logs import start_logging
 from twinmart.errors import MartError, UsageError, without_secrets
 from twinmart.settings import Settings
 
 _EPILOG = "Exit codes, errors and settings are explained in docs/reference."
 
-# Modules of the command line that bring commands, in the order in which help lists them.
-_MODULES = (
-    demo,
-    sites,
-    supervise,
-    config,
-    collect,
-    etl,
-    jobs,
-    upkeep,
-    userdata,
-    aggregate,
-    report,
-    reader,
-    trace,
-    replication,
-    verify,
-    recover,
-    salvage,
-    witness,
-    sim,
-)
+# Modules of the command line, in the order in which help lists them, and the first words of the commands they bring.
+# A command is as quick to start as what it needs is to import: of the others, nothing is.
+_MODULES = {
+    "demo": ("demo",),
+    "sites": ("init", "up", "down", "status", "dsn"),
+    "supervise": ("site", "doctor"),
+    "config": ("config",),
+    "collect": ("collect", "backfill", "source"),
+    "etl": ("etl", "visits"),
+    "jobs": ("mart", "jobs"),
+    "upkeep": ("db", "export", "calendars"),
+    "userdata": ("userdata",),
+    "aggregate": ("aggregate",),
+    "report": ("report",),
+    "reader": ("reader",),
+    "trace": ("trace",),
+    "replication": ("replication",),
+    "verify": ("verify",),
+    "recover": ("failover", "switchover", "return", "drill", "plan", "check", "runs"),
+    "salvage": ("salvage",),
+    "witness": ("witness",),
+    "sim": ("sim",),
+}
 
 
 def _version(wanted: bool) -> None:
@@ -93,8 +74,8 @@ def _options(
         print(ctx.get_help())
 
 
-def make_app() -> typer.Typer:
-    """Return the whole command tree."""
+def make_app(modules: Iterable[str] = tuple(_MODULES)) -> typer.Typer:
+    """Return the command tree that these modules bring; the whole one unless told otherwise."""
     app = typer.Typer(
         name="twinmart",
         epilog=_EPILOG,
@@ -104,9 +85,24 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback(invoke_without_command=True)(_options)
-    for module in _MODULES:
-        module.register(app)
+    for module in modules:
+        import_module(f"twinmart.cli.{module}").register(app)
     return app
+
+
+def modules_for(argv: Sequence[str]) -> Iterable[str]:
+    """Return the modules that a command line needs: the one whose command it names, or all if it names none.
+
+    >>> list(modules_for(["--home", "/srv/twinmart", "failover", "--yes", "2"]))
+    ['recover']
+    """
+    words = iter(argv)
+    for word in words:
+        if word == "--home":
+            next(words, None)
+        elif not word.startswith("-"):
+            return [module for module, brings in _MODULES.items() if word in brings] or _MODULES
+    return _MODULES
 
 
 def run(argv: Sequence[str] | None = None) -> NoReturn:
@@ -121,7 +117,7 @@ def run(argv: Sequence[str] | None = None) -> NoReturn:
 def exit_code(argv: Sequence[str]) -> int:
     """Run the command of these arguments, show its error if it has one, and return its exit code."""
     try:
-        code = make_app()(list(argv), prog_name="twinmart", standalone_mode=False)
+        code = make_app(modules_for(argv))(list(argv), prog_name="twinmart", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         return _nobody_reads()

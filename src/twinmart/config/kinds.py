@@ -30,7 +30,8 @@ Secret: TypeAlias = Annotated[str, AfterValidator(_reference)]
 class Properties(BaseModel):
     """Properties of an object; what is not told is left out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # Built when one is met first: all of them at once would hold up the start of every command.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     kind: ClassVar[str]
     # Property that names another object, and the kind of that.

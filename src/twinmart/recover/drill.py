@@ -20,7 +20,6 @@ from psycopg import conninfo
 from twinmart import errors
 from twinmart.db.connect import Connection, advisory_lock, session
 from twinmart.jobs.desk import hold
-from twinmart.jobs.server import MartServer
 from twinmart.recover.journal import Journal, Run
 from twinmart.recover.links import MOVING, differing
 from twinmart.recover.model import Event, Wish
@@ -198,6 +197,9 @@ def _copied(end: End, server: Server) -> Iterator[End]:
 @contextmanager
 def _served(there: End) -> Iterator[Callable[[int], None]]:
     """Give what starts the mart server of the copy; it ends with the drill."""
+    # Slow to load, and a failover, which passes by here, cannot wait for it.
+    from twinmart.jobs.server import MartServer  # noqa: PLC0415
+
     stop, threads = Signal(), []
 
     def serve(site: int) -> None:

@@ -15,7 +15,6 @@ from twinmart.report.answer import COMPLETE, Answer
 from twinmart.report.catalogue import FLAG, LIST, NUMBER, TEXT, TIME, WHOLE, Column
 from twinmart.report.measures import COUNT, SECONDS, SHARE
 from twinmart.report.values import plain, shown, tellers
-from twinmart.report.workbook import write_workbook
 
 Stream = IO[bytes]
 
@@ -259,6 +258,8 @@ def _arrow(value: Any, column: Column) -> Any:
 
 
 def _write_xlsx(answer: Answer, stream: Stream) -> int:
+    from twinmart.report.workbook import write_workbook  # noqa: PLC0415  slow to load, and every mart server would
+
     return write_workbook(answer, stream)
 
 

@@ -1,0 +1,145 @@
+"""Marts of a size: two linked sites whose facts, events and history were made by numbers alone, for what must not grow.
+
+A mart of 400 days has some 4,400 partitions, and what grows with those is felt before what grows with rows.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import LiteralString
+
+from psycopg import sql
+
+from bench import day
+from bench.report import stopwatch
+from twinmart.collect.idb import Idb
+from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.db.connect import Connection, session
+from twinmart.db.partitions import ensure_partitions
+from twinmart.replicate import link
+from twinmart.replicate.ends import End, ends_of, reach
+from twinmart.settings import Settings
+from twinmart.site.home import Home
+
+# Events of a call, as a switch tells it.
+EVENTS = 20
+
+# Events are kept for so long; facts for all the days that are wanted.
+EVENT_DAYS = 14
+
+_EVENTS: LiteralString = """
+INSERT INTO {table} (event_id, at, kind, channel_id, linked_id, bridge_id, channel, number, target, value, {more})
+SELECT
+    md5('event' || %(day)s || n)::uuid, %(day)s::timestamptz + n * (86400.0 / %(rows)s) * interval '1 second',
+    'bridge_enter', '1763800000.' || n, '1763800000.' || n / %(each)s, md5('bridge' || n), 'PJSIP/11-' || lpad(to_hex(n), 8, '0'),
+    '5550123', '8001', 'basic', {values}
+FROM generate_series(1, %(rows)s) AS n
+"""
+
+_HISTORY: LiteralString = """
+INSERT INTO ctl.audit_log (audit_key, created_at, job, epoch, site, row_count)
+SELECT -n, %(from_at)s::timestamptz + n * interval '1 minute', 'transform', 1, 1, 10
+FROM generate_series(1, %(days)s * 1440) AS n
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a mart is to be: days of facts, and calls a day."""
+
+    days: int
+    calls: int
+
+
+SMALL, GB_1, GB_10 = Size(1, 100), Size(60, 2_000), Size(400, 5_000)
+
+
+def two_sites(folder: Path, size: Size) -> Home:
+    """Return the started sites in a folder, made to this size and linked if it was empty; site 1 is active."""
+    home = Home(Settings(home=folder, site_dsns={}))
+    if home.sites:
+        home.up()
+        # PostgreSQL switches a subscription off whose source was stopped; nobody is there to switch it on again.
+        link.resume(ends_of(home)[2])
+        return home
+    home.init(2)
+    ends = ends_of(home)
+    with session(ends[1].dsn, application_name="bench", autocommit=True) as mart:
+        source = ensure_source(mart, "pbx")
+        ours = [ensure_collector(mart, source, site=site) for site in (1, 2)]
+    with stopwatch() as elapsed:
+        grow(ends[1], size)
+    print(f"  made {gigabytes(ends[1]):.2f} GB in {elapsed():.0f} s", flush=True)
+    with stopwatch() as elapsed:
+        link.set_up(ends[1], ends[2], method="physical")
+    print(f"  copied it in {elapsed():.0f} s", flush=True)
+    for collector in ours:
+        with as_owner(ends[collector.site]) as there:
+            Idb.open(there, collector.idb_schema)
+            last = _fill_events(there, sql.Identifier(collector.idb_schema, "event"), size, _OF_IDB, collector.idb_schema)
+        with session(ends[1].dsn, application_name="bench", autocommit=True) as mart:
+            mart.execute(
+                "INSERT INTO ctl.extract_watermark VALUES (%s, %s, %s, now())",
+                (collector.key, last, datetime.now(UTC) - timedelta(hours=1)),
+            )
+    for end in ends.values():
+        with reach(end, "bench") as there:
+            there.execute("VACUUM ANALYZE")
+            there.execute("CHECKPOINT")
+    return home
+
+
+_OF_GIDB: LiteralString = "source_key, batch"
+_OF_IDB: LiteralString = "session_key, received_at"
+
+
+def grow(end: End, size: Size) -> None:
+    """Fill a mart that nobody follows yet; no triggers, so no requests."""
+    midnight = _midnight()
+    with session(end.dsn, application_name="bench", autocommit=True) as mart:
+        ensure_partitions(mart, midnight - timedelta(days=size.days), midnight)
+    with reach(end, "bench") as mart:
+        mart.execute("SET session_replication_role = replica")
+        mart.execute("SET synchronous_commit = off")
+        for number in range(size.days, 0, -1):
+            from_at = midnight - timedelta(days=number)
+            day.insert(mart, from_at, timedelta(hours=22), size.calls, f"{from_at:%Y%m%d}")
+        mart.execute(_HISTORY, {"from_at": midnight - timedelta(days=size.days), "days": size.days})
+        _fill_events(mart, sql.Identifier("gidb", "event"), size, _OF_GIDB, "gidb")
+
+
+@contextmanager
+def as_owner(end: End) -> Iterator[Connection]:
+    """Give a connection of the mart's owner that may write to interaction databases, at a standby too."""
+    with session(end.dsn, application_name="bench", autocommit=True) as there:
+        there.execute("SET default_transaction_read_only = off")
+        yield there
+
+
+def gigabytes(end: End) -> float:
+    """Return the size of a site's database, indexes and all."""
+    with reach(end, "bench") as mart:
+        row = mart.execute("SELECT pg_database_size(current_database()) / 1e9").fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def _fill_events(to: Connection, table: sql.Identifier, size: Size, more: LiteralString, schema: str) -> int:
+    """Fill in the events of the last days; return the number of the last one of an interaction database."""
+    midnight, days = _midnight(), min(size.days, EVENT_DAYS)
+    ensure_partitions(to, midnight - timedelta(days=days), midnight, schema=schema)
+    values = sql.SQL("1, 1" if more == _OF_GIDB else "gen_random_uuid(), now()")
+    filling = sql.SQL(_EVENTS).format(table=table, more=sql.SQL(more), values=values)
+    to.execute("SET synchronous_commit = off")
+    for number in range(days, 0, -1):
+        from_at = midnight - timedelta(days=number)
+        to.execute(filling, {"day": from_at.isoformat(), "rows": size.calls * EVENTS, "each": EVENTS})
+    if more == _OF_GIDB:
+        return 0
+    row = to.execute(sql.SQL("SELECT max(seq) FROM {}").format(table)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _midnight() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

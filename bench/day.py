@@ -218,7 +218,7 @@ def _fill_one(mart: Connection, name: str, rows: str, values: Mapping[str, str])
         sql.SQL("INSERT INTO mart.{} ({}) SELECT {} FROM {}").format(
             sql.Identifier(name),
             sql.SQL(", ").join(map(sql.Identifier, filled)),
-            sql.SQL(", ").join(sql.SQL(value) for value in filled.values()),  # type: ignore[arg-type]
-            sql.SQL(rows),  # type: ignore[arg-type]
+            sql.SQL(", ").join(sql.SQL(value) for value in filled.values()),
+            sql.SQL(rows),
         )
     )

@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,12 +36,14 @@ from twinmart.replicate.heartbeat import beat, wait_for
 from twinmart.settings import without_sites
 from twinmart.site.home import Home
 
+WHOLE = "the whole command"
+
 # Calls that the mart has not loaded when its site is lost.
 BEHIND = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Mart:
+class StorySite:
     """A site's mart as the story's switch wants it."""
 
     dsn: str
@@ -53,7 +55,7 @@ class _Mart:
 def leave_behind(home: Home) -> None:
     """Let both collectors of a switch hear calls of the last minutes, of which site 1 loads the first."""
     ends = ends_of(home)
-    switch = Switch(_Mart(ends[1].dsn))  # type: ignore[arg-type]
+    switch = Switch(StorySite(ends[1].dsn))  # type: ignore[arg-type]
     begin = round((datetime.now(UTC) - timedelta(minutes=3) - DAWN).total_seconds())
     switch.member(begin, "PJSIP/11")
     for number in range(BEHIND + 1):
@@ -66,15 +68,15 @@ def leave_behind(home: Home) -> None:
         switch.end(start + 4, dialled, caller)
         switch.end(start + 4, caller)
         if not number:
-            _hear(home, switch)
+            hear(home, switch)
             run_once(1, {site: end.dsn for site, end in ends.items()})
             with reach(ends[1], "bench") as active, reach(ends[2], "bench") as standby:
                 wait_for(standby, 1, beat(active, 1), timeout_s=60)
-    _hear(home, switch)
+    hear(home, switch)
     switch.mart.close()
 
 
-def _hear(home: Home, switch: Switch) -> None:
+def hear(home: Home, switch: Switch) -> None:
     """Let both collectors write what was said."""
     for end, schema in zip(ends_of(home).values(), ("idb_pbx_a", "idb_pbx_b"), strict=True):
         with as_owner(end) as there:
@@ -126,7 +128,7 @@ def fail_over(home: Home) -> Mapping[str, float]:
     began = datetime.now(UTC)
     with stopwatch() as elapsed:
         command(home, "failover", "--yes", "2")
-    return {**timings(home, began), "the whole command": elapsed()}
+    return {**timings(home, began), WHOLE: elapsed()}
 
 
 def timings(home: Home, began: datetime) -> dict[str, float]:
@@ -135,22 +137,26 @@ def timings(home: Home, began: datetime) -> dict[str, float]:
     started = (datetime.fromisoformat(told["started_at"]) - began).total_seconds()
     found = {"command to begin of the run": started}
     if told["rto_ms"] is not None:
-        found["command to first committed load, as reported"] = told["rto_ms"] / 1000
+        found["command to first committed load"] = told["rto_ms"] / 1000
     steps = {f"  {step['step']}": step["spent_ms"] / 1000 for step in told["steps"] if step.get("state") == "done"}
     return {**found, **steps}
 
 
 def come_back(home: Home) -> float:
     """Bring site 1 back and make it active again; return the seconds of the command."""
-    with suppress(OSError, ValueError):
-        os.kill(int((home.folder(2) / "mart.pid").read_text()), signal.SIGTERM)
+    end_servers(home)
     home.up()
     with stopwatch() as elapsed:
         command(home, "return", "--active", "1", "--yes", "1")
-    for site in (1, 2):
-        with suppress(OSError, ValueError):
-            os.kill(int((home.folder(site) / "mart.pid").read_text()), signal.SIGTERM)
+    end_servers(home)
     return elapsed()
+
+
+def end_servers(home: Home) -> None:
+    """End the mart servers that a recovery has started."""
+    for site in home.sites:
+        with suppress(OSError, ValueError):
+            os.kill(int((home.folder(site.number) / "mart.pid").read_text()), signal.SIGTERM)
 
 
 def measure(home: Home, runs: int, *, is_silent: bool) -> list[Mapping[str, float]]:
@@ -169,7 +175,7 @@ def measure(home: Home, runs: int, *, is_silent: bool) -> list[Mapping[str, floa
     return found
 
 
-def show(title: str, found: list[Mapping[str, float]]) -> None:
+def show(title: str, found: Sequence[Mapping[str, float]]) -> None:
     """Print the median of each figure with its range."""
     print(f"\n{title}")
     for name in dict.fromkeys(name for one in found for name in one):

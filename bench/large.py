@@ -33,8 +33,8 @@ _EVENTS: LiteralString = """
 INSERT INTO {table} (event_id, at, kind, channel_id, linked_id, bridge_id, channel, number, target, value, {more})
 SELECT
     md5('event' || %(day)s || n)::uuid, %(day)s::timestamptz + n * (86400.0 / %(rows)s) * interval '1 second',
-    'bridge_enter', '1763800000.' || n, '1763800000.' || n / %(each)s, md5('bridge' || n), 'PJSIP/11-' || lpad(to_hex(n), 8, '0'),
-    '5550123', '8001', 'basic', {values}
+    'bridge_enter', '1763800000.' || n, '1763800000.' || n / %(each)s, md5('bridge' || n),
+    'PJSIP/11-' || lpad(to_hex(n), 8, '0'), '5550123', '8001', 'basic', {values}
 FROM generate_series(1, %(rows)s) AS n
 """
 
@@ -63,6 +63,7 @@ def two_sites(folder: Path, size: Size) -> Home:
         home.up()
         # PostgreSQL switches a subscription off whose source was stopped; nobody is there to switch it on again.
         link.resume(ends_of(home)[2])
+        link.migrate_linked(home)
         return home
     home.init(2)
     ends = ends_of(home)
@@ -78,7 +79,9 @@ def two_sites(folder: Path, size: Size) -> Home:
     for collector in ours:
         with as_owner(ends[collector.site]) as there:
             Idb.open(there, collector.idb_schema)
-            last = _fill_events(there, sql.Identifier(collector.idb_schema, "event"), size, _OF_IDB, collector.idb_schema)
+            last = _fill_events(
+                there, sql.Identifier(collector.idb_schema, "event"), size, _OF_IDB, collector.idb_schema
+            )
         with session(ends[1].dsn, application_name="bench", autocommit=True) as mart:
             mart.execute(
                 "INSERT INTO ctl.extract_watermark VALUES (%s, %s, %s, now())",

@@ -5,10 +5,14 @@ told on a terminal only.
 """
 
 import json
+import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event as Signal
 from typing import Any, TypeVar
 
@@ -70,6 +74,17 @@ def span(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def process_began_at() -> datetime:
+    """Return when this process began, before any of its code ran; where the system does not tell, now."""
+    now = datetime.now(UTC)
+    try:
+        told = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, AttributeError):
+        return now
+    return min(now, now - timedelta(seconds=since_boot - int(told) / os.sysconf("SC_CLK_TCK")))
 
 
 _Stop = TypeVar("_Stop", bound=Signal)

@@ -3,7 +3,8 @@
 Exit codes: 0 done, 1 a mistake of ours, 2 usage, 3 a check says no, 4 refused by a guard, 5 a step failed and can be
 resumed, 6 the outcome is not known, 7 data broke a rule, 130 stopped by Ctrl-C, 141 the reader of the answer went away.
 
-A module that brings commands has a function ``register(app)`` and a line in ``_MODULES``, with the first words of its commands.
+A module that brings commands has a function ``register(app)`` and a line in ``_MODULES``, with the first words of its
+commands.
 """
 
 import json

@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 import typer
 
 from twinmart import errors
-from twinmart.cli.context import answer, answer_json, home_of, settings_of, table, tell
+from twinmart.cli.context import answer, answer_json, home_of, process_began_at, settings_of, table, tell
 from twinmart.recover.journal import Journal, Run, Taken
 from twinmart.recover.model import Copy, Event, Plan, Wish
 from twinmart.recover.report import Report, length, plan_data, plan_text, run_line, run_text, step_text
+from twinmart.recover.run import Executor
 from twinmart.recover.site import Recovery
 from twinmart.recover.steps import steps_for
 
@@ -302,9 +303,10 @@ def _carry_out(
         tell(plan_text(made))
     if (why_not := recovery.refusal(wish)) is not None:
         raise why_not
-    _confirm(wish, yes)
+    commanded_at = _confirm(wish, yes)
     with recovery.journal(wish.keeper) as journal, _pause_signal() as wants_pause:
-        run = _walk(recovery, journal, made, wants_pause, as_json)
+        executor = recovery.executor(journal, wants_pause, commanded_at)
+        run = _walk(executor, journal, made, as_json)
         recovery.note_facts(run, journal)
         made_report = recovery.report(journal.run(run.id), journal)
     if as_json:
@@ -313,11 +315,8 @@ def _carry_out(
         _answer_done(made_report)
 
 
-def _walk(
-    recovery: Recovery, journal: Journal, made: Plan, wants_pause: Callable[[], bool], as_json: bool
-) -> Run:  # fmt: skip
+def _walk(executor: Executor, journal: Journal, made: Plan, as_json: bool) -> Run:
     """Carry a plan out, telling each step as it comes out; return the run as its journal has it."""
-    executor = recovery.executor(journal, wants_pause)
     run = executor.start(made)
     for note in journal.notes:
         tell(note)
@@ -375,8 +374,10 @@ def _say_done(wish: Wish, as_json: bool) -> None:
         answer(f"site {wish.target} is active already, and nothing is left to do")
 
 
-def _confirm(wish: Wish, yes: int | None) -> None:
-    """Have the number of the site that becomes active typed, or given.
+def _confirm(wish: Wish, yes: int | None) -> datetime:
+    """Have the number of the site that becomes active typed, or given; return when it was.
+
+    Given with the command, it was when the process of the command began.
 
     Raises:
         NotConfirmed: it was not, or is another one.
@@ -393,6 +394,7 @@ def _confirm(wish: Wish, yes: int | None) -> None:
             detail=f'"{typed}" was given' if typed else None,
             hint=f"Nothing was changed. In a script: twinmart {wish.command} --yes {wish.target}.",
         )
+    return datetime.now(UTC) if yes is None else process_began_at()
 
 
 @contextmanager

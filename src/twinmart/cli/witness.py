@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -123,13 +124,14 @@ def fail_over_by_itself(home: Home, site: int) -> None:
     Raises:
         MartError: it was refused or a step stopped; the next tick tries again.
     """
+    commanded_at = datetime.now(UTC)
     recovery = Recovery(home)
     wish = recovery.wish("failover", active=site, accept_loss=frozenset({"all"}))
     if recovery.is_fulfilled(wish):
         return
     made = recovery.plan(wish)
     with recovery.journal(wish.keeper) as journal:
-        executor = recovery.executor(journal, lambda: False)
+        executor = recovery.executor(journal, lambda: False, commanded_at)
         run = executor.start(made)
         for event in executor.walk(run):
             tell(f"{event.step} {event.state}")

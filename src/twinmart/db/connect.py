@@ -18,6 +18,9 @@ from twinmart.db.sqlfiles import sql_text
 
 Connection = psycopg.Connection[TupleRow]
 
+# How long a server may take to let us in.
+CONNECT_S = 5
+
 _DEAD_LINE: dict[str, int] = {
     # A peer that vanished without a word (power, cable) is noticed by probes when idle, by this time limit when busy.
     "keepalives_idle": 10,
@@ -32,7 +35,7 @@ def connect(
     *,
     application_name: str,
     autocommit: bool = False,
-    connect_timeout_s: int = 5,
+    connect_timeout_s: int = CONNECT_S,
     statement_timeout_s: float | None = None,
     lock_timeout_s: float | None = None,
 ) -> Connection:
@@ -73,7 +76,12 @@ def connect(
 
 @contextmanager
 def session(
-    dsn: str, *, application_name: str, autocommit: bool = False, statement_timeout_s: float | None = None
+    dsn: str,
+    *,
+    application_name: str,
+    autocommit: bool = False,
+    statement_timeout_s: float | None = None,
+    connect_timeout_s: int = CONNECT_S,
 ) -> Iterator[Connection]:
     """Give a connection for a block, with PostgreSQL's errors mapped; commit at its end, roll back if it raised.
 
@@ -87,6 +95,7 @@ def session(
             application_name=application_name,
             autocommit=autocommit,
             statement_timeout_s=statement_timeout_s,
+            connect_timeout_s=connect_timeout_s,
         ) as connection,
     ):
         yield connection

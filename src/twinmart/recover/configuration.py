@@ -57,6 +57,8 @@ class SiteConfiguration:
     def forget_promise(self, at: int) -> None:
         """Let a site load again; the epoch stays spent."""
         self.lower_fences(at)
+        with self._world.session(at) as connection:
+            fence.settle(connection)
 
     def lower_fences(self, at: int) -> None:
         """Let the mart take writes."""
@@ -69,7 +71,7 @@ class SiteConfiguration:
                 )
         with self._world.session(at) as connection:
             self._world.check_hold()
-            fence.lower(connection)
+            fence.lower(connection, parts=False)
         with self._world.change(at) as connection:
             if has_tables:
                 connection.execute("UPDATE ops.recovery_fence SET fenced_for = NULL, changed_at = now()")
@@ -153,6 +155,9 @@ class SiteConfiguration:
     def _set(self, at: int, option: str, *, on: bool) -> None:
         with self._store(at) as store:
             store.set_option("application", "mart", "schedule", option, str(on).lower())
+        with self._world.session(at) as connection:
+            # The server there looks now and then; a run does not wait for that.
+            connection.execute("NOTIFY twinmart_jobs")
 
     def _switch(self, store: Store, kind: str, site: int, *, on: bool) -> None:
         for one in store.all(kind):

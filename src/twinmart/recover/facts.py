@@ -9,7 +9,7 @@ from psycopg import sql
 from twinmart import errors
 from twinmart.db.connect import Connection
 from twinmart.db.migrate import known_migrations
-from twinmart.db.partitions import partitioned_tables
+from twinmart.db.partitions import span_of
 from twinmart.db.sqlfiles import sql_text
 from twinmart.recover.model import CollectorFacts, Link, SiteFacts, SourceFacts
 from twinmart.replicate import records, slot, subscription
@@ -145,8 +145,9 @@ def _sources(connection: Connection, site: int) -> tuple[SourceFacts, ...]:
 
 
 def _partitions_to(connection: Connection) -> datetime | None:
-    """Return until when every partitioned table has room."""
-    ends = [table.covered[-1][1] if table.covered else 0 for table in partitioned_tables(connection)]
+    """Return until when every partitioned table has room; a mart of years has thousands of partitions."""
+    rows = connection.execute(sql_text("recover/last_partitions")).fetchall()
+    ends = [span_of(bound, key_kind)[1] if bound else 0 for key_kind, bound in rows]
     return datetime.fromtimestamp(min(ends), UTC) if ends else None
 
 

@@ -73,6 +73,7 @@ class Run:
     wish: Wish
     plan_id: str
     started_at: datetime
+    commanded_at: datetime
     epoch: int = 0
     number: int = 0
     who: str = ""
@@ -207,6 +208,7 @@ class Journal:
                     wish,
                     str(record.data["plan"]),
                     record.at,
+                    datetime.fromisoformat(str(record.data.get("commanded_at", record.at))),
                     int(str(record.data.get("epoch", 0))),
                     who=str(record.data.get("who", "")),
                     version=int(str(record.data.get("version", 1))),

@@ -14,6 +14,7 @@ from twinmart.etl.loop import catch_up
 from twinmart.recover import loss
 from twinmart.recover.facts import server_state, site_facts
 from twinmart.recover.model import SERVING
+from twinmart.replicate import fence
 from twinmart.site.mart import READER, allow_upkeep, make_partitions_ahead, prepare_mart
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ class SiteMarts:
         if may != (True,):
             raise errors.StepFailed(f'role "{READER}" may not read the mart of site {at}')
         self._world.configuration.put_reports(at, at)
+        with self._world.session(at) as connection:
+            fence.settle(connection)
         self._world.mark("reports")
         return "the reader's role can read"
 

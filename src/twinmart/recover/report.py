@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from twinmart.db.connect import Connection
+from twinmart.db.sqlfiles import sql_text
 from twinmart.recover.journal import Run, Taken
 from twinmart.recover.model import Plan, Step
 from twinmart.recover.steps import steps_for
@@ -40,10 +41,13 @@ class Report:
 
     @property
     def rto_ms(self) -> int | None:
-        """From the begin of the run to the first load that was committed at the new active site."""
+        """From the command to the first load that was committed at the new active site, milliseconds.
+
+        The command was given when its process was started, or when the person who was asked said yes.
+        """
         if self.first_load_at is None:
             return None
-        return round((self.first_load_at - self.run.started_at).total_seconds() * 1000)
+        return round((self.first_load_at - self.run.commanded_at).total_seconds() * 1000)
 
     @property
     def costs(self) -> list[SourceCost]:
@@ -59,7 +63,9 @@ class Report:
         ]
         return {
             "run": run.id, "command": run.wish.command, "target": run.wish.target, "other": run.wish.other,
-            "state": run.state, "plan": run.plan_id, "who": run.who, "started_at": run.started_at.isoformat(),
+            "state": run.state, "plan": run.plan_id, "who": run.who,
+            "commanded_at": run.commanded_at.isoformat(), "started_at": run.started_at.isoformat(),
+            "first_load_at": self.first_load_at.isoformat() if self.first_load_at else None,
             "ended_at": run.ended_at.isoformat() if run.ended_at else None, "working_ms": working_ms(run),
             "paused_ms": run.paused_ms, "rto_ms": self.rto_ms, "steps": steps,
             "rpo": [asdict(cost) for cost in self.costs], "losses": [asdict(one) for one in self.losses],
@@ -72,7 +78,7 @@ class Report:
         rto = length(self.rto_ms) if self.rto_ms is not None else "none needed"
         lines = [
             f"# {run.wish.command.capitalize()} to site {run.wish.target}, run {run.short_id}\n",
-            f"Begun {moment(run.started_at)} by {run.who or 'somebody'}, plan {run.plan_id}: {run.state}.",
+            f"Begun {moment(run.commanded_at)} by {run.who or 'somebody'}, plan {run.plan_id}: {run.state}.",
             f"{length(working_ms(run))} working, {length(run.paused_ms)} paused.\n",
             "| | measured |",
             "| --- | --- |",
@@ -113,11 +119,8 @@ class Report:
 
 
 def first_load(mart: Connection, run: Run) -> datetime | None:
-    """Return when the new active site committed its first load of a run."""
-    row = mart.execute(
-        "SELECT min(created_at) FROM ctl.audit_log WHERE created_at >= %s AND site = %s",
-        (run.started_at, run.wish.target),
-    ).fetchone()
+    """Return when the new active site committed its first load of a run, by the server's own record of commits."""
+    row = mart.execute(sql_text("recover/first_load"), {"since": run.started_at, "site": run.wish.target}).fetchone()
     found: datetime | None = row[0] if row else None
     return found
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Thread
 
 from twinmart import errors
@@ -42,6 +43,8 @@ class Executor:
     wants_pause: Callable[[], bool] = lambda: False
     in_thread: bool = True
     who: str = ""
+    # When the command was given, from which the recovery time is counted; before that, the begin of the run.
+    commanded_at: datetime | None = None
     # Journals of the other sites that can be read: a run that is open there is one as well.
     others: Sequence[Journal] = ()
 
@@ -87,7 +90,10 @@ class Executor:
             self.point()
         if run is None:
             self.point()
-            run = self.journal.begin(wish, plan.id, who=self.who, matter=plan.matter, epoch=plan.epoch)
+            told = {} if self.commanded_at is None else {"commanded_at": self.commanded_at.isoformat()}
+            run = self.journal.begin(
+                wish, plan.id, who=self.who, matter=plan.matter, epoch=plan.epoch, **told
+            )  # fmt: skip
         self.point()
         number = self.world.take(wish.keeper, run.id)
         self.journal.write(run.id, "taken", number=number)

@@ -5,7 +5,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from twinmart import errors
@@ -34,6 +36,9 @@ from twinmart.site.home import Home
 
 _CRASHED = 137
 
+# What was seen so shortly ago is what is so, for a plan that is shown: its run looks anew before it changes anything.
+FRESH_S = 1.0
+
 
 class Recovery:
     """What a command of a bad night works with."""
@@ -41,6 +46,7 @@ class Recovery:
     def __init__(self, home: Home, *, crash_at: int | None = None) -> None:
         self.home = home
         self._crash_in = crash_at
+        self._seen = Facts(datetime.now(UTC), {}), 0.0
         self.world = SiteWorld(ends_of(home), point=self._point, start=self._start, serve=self._serve)
 
     def wish(
@@ -54,6 +60,7 @@ class Recovery:
             NotReadyForIt: there is no site for it.
         """
         facts = self.world.facts(self.world.ends)
+        self._seen = facts, time.monotonic()
         known = self._open_wish(facts, command)
         if known is not None:
             return known
@@ -63,14 +70,13 @@ class Recovery:
 
     def facts(self, wish: Wish) -> Facts:
         """Ask the sites of a wish."""
-        if wish.command in ("failover", "drill"):
-            self.world.lost = frozenset({wish.other})
+        self._take_as_lost(wish)
         return self.world.facts({wish.target, wish.other})
 
     def plan(self, wish: Wish) -> Plan:
         """Return the plan of a wish as things are now."""
         with self.journal(wish.keeper) as journal:
-            return make_plan(self.facts(wish), wish, journal.timings(), runs=len(journal.runs()))
+            return make_plan(self._look(wish), wish, journal.timings(), runs=len(journal.runs()))
 
     def findings(self, wish: Wish) -> list[Finding]:
         """Return what speaks for and against a wish now, and whether the site could do what will be asked of it."""
@@ -85,12 +91,12 @@ class Recovery:
     def is_fulfilled(self, wish: Wish) -> bool:
         """Whether there is nothing to do: it is as wished, and no run is open."""
         with self.journal(wish.keeper) as journal:
-            return journal.open_run() is None and is_fulfilled(self.facts(wish), wish)
+            return journal.open_run() is None and is_fulfilled(self._look(wish), wish)
 
     def refusal(self, wish: Wish) -> errors.MartError | None:
         """Return why a wish must not be carried out, or None; a run that is open asks that for itself."""
         with self.journal(wish.keeper) as journal:
-            return None if journal.open_run() is not None else refusal(self.facts(wish), wish)
+            return None if journal.open_run() is not None else refusal(self._look(wish), wish)
 
     def journal(self, site: int) -> Journal:
         """Open the journal of a site."""
@@ -112,23 +118,29 @@ class Recovery:
         """Return what carries out a drill."""
         return Drill(self.world.ends, wish, journal, _who())
 
-    def executor(self, journal: Journal, wants_pause: Callable[[], bool]) -> Executor:
-        """Return what carries out a plan."""
+    def executor(
+        self, journal: Journal, wants_pause: Callable[[], bool], commanded_at: datetime | None = None
+    ) -> Executor:  # fmt: skip
+        """Return what carries out a plan; ``commanded_at`` is when somebody said that it shall."""
         others = [one for one in self.journals() if one.path != journal.path]
-        return Executor(self.world, journal, point=self._point, wants_pause=wants_pause, who=_who(), others=others)
+        return Executor(
+            self.world, journal, point=self._point, wants_pause=wants_pause, who=_who(), commanded_at=commanded_at,
+            others=others,
+        )  # fmt: skip
 
     def report(self, run: Run, journal: Journal) -> Report:
         """Return the report of a run."""
         begun = next(record for record in journal.records(run.id) if record.kind == "begun")
         if run.wish.command == "drill":
             return drill_report(run, begun.data.get("matter", {}))  # type: ignore[arg-type]
-        first: datetime | None = None
+        noted = run.notes.get("first load")
+        first = None if noted is None else datetime.fromisoformat(str(noted))
         losses: tuple[Loss, ...] = ()
         site = run.wish.target
         try:
             with session(self.world.ends[site].dsn, application_name="twinmart runs", autocommit=True) as mart:
                 losses = tuple(manifest(mart, run.id))
-                first = first_load(mart, run)
+                first = first or first_load(mart, run)
         except errors.SiteUnreachable:
             pass
         matter = begun.data.get("matter", {})
@@ -136,8 +148,30 @@ class Recovery:
         return Report(run, first, losses, matter, after)  # type: ignore[arg-type]
 
     def note_facts(self, run: Run, journal: Journal) -> None:
-        """Write down what is so after a run."""
+        """Write down what is so after a run, and when the first load was committed; the server forgets that in time."""
+        first = None
+        with (
+            suppress(errors.SiteUnreachable),
+            session(self.world.ends[run.wish.target].dsn, application_name="twinmart runs", autocommit=True) as mart,
+        ):
+            first = first_load(mart, run)
+        if first is not None:
+            journal.write(run.id, "note", name="first load", value=first.isoformat())
         journal.write(run.id, "note", name="facts after", value=what_matters(self.facts(run.wish), run.wish))
+
+    def _look(self, wish: Wish) -> Facts:
+        """Return what the sites of a wish say, or said a moment ago."""
+        self._take_as_lost(wish)
+        (seen, at), sites = self._seen, sorted({wish.target, wish.other})
+        if time.monotonic() - at > FRESH_S or not set(sites) <= set(seen.sites):
+            seen = self.facts(wish)
+            self._seen = seen, time.monotonic()
+        return Facts(seen.at, {site: seen[site] for site in sites})
+
+    def _take_as_lost(self, wish: Wish) -> None:
+        """Ask nothing of the site that a failover replaces but whether it answers."""
+        if wish.command in ("failover", "drill"):
+            self.world.lost = frozenset({wish.other})
 
     def _drill_findings(self, wish: Wish) -> list[Finding]:
         """Return whether the last drill at the site is too long ago, and what an interrupted one has left."""

@@ -4,10 +4,13 @@ Every change is one transaction at one site. It begins by asking whether this ru
 was superseded, or whose lock was lost, does nothing more.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from threading import Thread
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -23,7 +26,11 @@ from twinmart.recover.model import Facts, SiteFacts
 from twinmart.replicate.ends import End, reach
 
 LOCK = "recover"
-ASK_S = 2
+
+# A site is waited for so long before it is said to give no answer. One that gave none is waited for but a moment when
+# it is asked again: a run asks dozens of times, and a lost site may keep its address and say nothing.
+ANSWER_S = 3
+MOMENT_S = 0.3
 
 Point = Callable[[], None]
 
@@ -57,6 +64,9 @@ class SiteWorld:
         self._number = 0
         self._lock: Connection | None = None
         self._held: Iterator[None] | None = None
+        self._eyes: Connection | None = None
+        self._open = ExitStack()
+        self._mute: set[int] = set()
 
     @property
     def dsns(self) -> dict[int, str]:
@@ -65,10 +75,8 @@ class SiteWorld:
 
     def facts(self, sites: Iterable[int]) -> Facts:
         """Ask the sites, all at once."""
-        wanted = sorted(set(sites))
-        with ThreadPoolExecutor(len(wanted), "facts") as asking:
-            found = dict(zip(wanted, asking.map(self._facts, wanted), strict=True))
-        return Facts(datetime.now(UTC), found)
+        asked = {site: self._ask(site) for site in sorted(set(sites))}
+        return Facts(datetime.now(UTC), {site: self._heard(site, answer) for site, answer in asked.items()})
 
     def take(self, keeper: int, run: str) -> int:
         """Take the lock at the keeper, and for a run the next number there.
@@ -105,6 +113,8 @@ class SiteWorld:
     def release(self) -> None:
         """Let the lock go."""
         held, self._held = self._held, None
+        self._open.close()
+        self._eyes = None
         if held is not None:
             with suppress(StopIteration, errors.MartError, psycopg.Error):
                 next(held)
@@ -157,15 +167,57 @@ class SiteWorld:
                 (record.run, record.seq, record.at, record.kind, record.step, Jsonb(dict(record.data)), record.hash),
             )
 
+    def _ask(self, site: int) -> Future[SiteFacts]:
+        """Ask a site in a thread of its own, which nobody waits for when the process ends."""
+        answer: Future[SiteFacts] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(self._facts(site))
+            except BaseException as error:  # noqa: BLE001  it is raised where the answer is taken
+                answer.set_exception(error)
+
+        Thread(target=run, name=f"facts of site {site}", daemon=True).start()
+        return answer
+
+    def _heard(self, site: int, answer: Future[SiteFacts]) -> SiteFacts:
+        began = time.monotonic()
+        try:
+            found = answer.result(MOMENT_S if site in self._mute else None)
+        except FutureTimeout:
+            return SiteFacts(site, answers=False, why_not="it gives no answer still")
+        if found.answers:
+            self._mute.discard(site)
+        elif time.monotonic() - began > 1:
+            self._mute.add(site)
+        return found
+
     def _facts(self, site: int) -> SiteFacts:
         end = self.ends.get(site)
         if end is None:
             return SiteFacts(site, answers=False, why_not="it is not in the folder of sites")
         try:
-            with reach(end, "recover", statement_timeout_s=30) as connection:
+            with self._look(end) as connection:
                 return site_facts(connection, site, self.run)
         except (errors.SiteUnreachable, errors.LoginRefused, errors.TookTooLong) as error:
             return silent(site, error)
+
+    @contextmanager
+    def _look(self, end: End) -> Iterator[Connection]:
+        """Give a connection to look with; the one to the keeper is kept as long as the lock is."""
+        is_kept = end.site == self.keeper and self._lock is not None
+        if not is_kept:
+            with reach(end, "recover", statement_timeout_s=30, connect_timeout_s=ANSWER_S) as connection:
+                yield connection
+            return
+        if self._eyes is None or self._eyes.closed:
+            self._eyes = self._open.enter_context(reach(end, "recover", statement_timeout_s=30))
+        try:
+            with mapped_errors(end.place):
+                yield self._eyes
+        except errors.MartError:
+            self._eyes.close()
+            raise
 
     def _hold(self, keeper: int) -> None:
         """Open a connection that holds the lock as long as it lives."""

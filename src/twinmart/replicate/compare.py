@@ -4,6 +4,7 @@ Rows that differ are suspects until they have been read again after what was und
 each time it is looked at, or whose change may not have crossed yet, is called in flight, not different.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,8 @@ class Comparer:
     workers: int = 2
     trusts_days: float = 0.0
     tell: Callable[[Comparison], None] = lambda _: None
+    # Spans that end later than this are read whatever is trusted, seconds since the epoch.
+    reads_from: float = math.inf
 
     def compare(self, only: Sequence[str] = ()) -> Comparison:
         """Compare all tables, or those named, and return what was found.
@@ -159,7 +162,7 @@ class _Pairs:
         for number in range(comparer.workers):
             active, standby = stack.enter_context(_pair(comparer))
             self._free.append((active, standby, stack.enter_context(ThreadPoolExecutor(2, f"verify-{number}"))))
-        self._stored = Stored(comparer.trusts_days)
+        self._stored = Stored(comparer.trusts_days, comparer.reads_from)
 
     def unit(self, unit: Unit) -> _Compared:
         active, standby, both = self._free.pop()

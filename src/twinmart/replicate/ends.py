@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from twinmart import errors
-from twinmart.db.connect import Connection, place, session
+from twinmart.db.connect import CONNECT_S, Connection, place, session
 from twinmart.site.home import Home, Site
 from twinmart.site.mart import DATABASE, REPLICATOR
 from twinmart.site.postgres import Server
@@ -72,14 +72,19 @@ def ends_of(home: Home) -> dict[int, End]:
 
 
 @contextmanager
-def reach(end: End, purpose: str, *, statement_timeout_s: float | None = None) -> Iterator[Connection]:
+def reach(
+    end: End, purpose: str, *, statement_timeout_s: float | None = None, connect_timeout_s: int = CONNECT_S
+) -> Iterator[Connection]:
     """Give a connection that may write also where the database is read-only by default, each statement for itself.
 
     Raises:
         MartError: whatever ``session`` raises.
     """
     name = f"twinmart {purpose}"
-    with session(end.reach, application_name=name, autocommit=True, statement_timeout_s=statement_timeout_s) as found:
+    with session(
+        end.reach, application_name=name, autocommit=True, statement_timeout_s=statement_timeout_s,
+        connect_timeout_s=connect_timeout_s,
+    ) as found:  # fmt: skip
         found.execute("SET default_transaction_read_only = off")
         yield found
 

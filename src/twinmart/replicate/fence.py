@@ -26,7 +26,6 @@ from twinmart.replicate.ends import is_superuser
 from twinmart.site.mart import REPLICATOR
 
 SCHEMAS = ("cfg", "gidb", "ctl", "mart", "agg")
-_WRITES = sql.SQL("INSERT, UPDATE, DELETE, TRUNCATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +92,26 @@ def plant(connection: Connection, *, patience_s: float = 30) -> None:
                     raise
 
 
-def lower(connection: Connection) -> bool:
-    """Take the fences down, and say whether this mart was a replica until now; the triggers stay and rest."""
+def lower(connection: Connection, *, parts: bool = True) -> bool:
+    """Take the fences down, and say whether this mart was a replica until now; the triggers stay and rest.
+
+    Without ``parts`` the privileges on parts of partitioned tables are left for ``settle``: whoever writes by way of
+    the table needs none there, and of a mart of years they take a second.
+    """
     with connection.transaction():
         _in_turn(connection)
         was = connection.execute("DELETE FROM ops.replica RETURNING of_site").fetchone()
         _set_read_only(connection, is_on=False)
-        _grant(connection, to_owner=True)
+        _grant(connection, to_owner=True, parts=parts)
     return was is not None
+
+
+def settle(connection: Connection) -> None:
+    """Give the owner back what ``lower`` has left for later, unless the mart is a replica again."""
+    with connection.transaction():
+        _in_turn(connection)
+        if replica_of(connection) is None:
+            _grant(connection, to_owner=True)
 
 
 def standing(connection: Connection) -> Fences:
@@ -165,38 +176,48 @@ def _set_read_only(connection: Connection, *, is_on: bool) -> None:
     connection.execute(sql.SQL("ALTER DATABASE {} ").format(database) + change)
 
 
-def _grant(connection: Connection, *, to_owner: bool) -> None:
-    """Let the owner write and the role that applies not, or the other way round; only a superuser can."""
-    if not is_superuser(connection):
+def _grant(connection: Connection, *, to_owner: bool, parts: bool = True) -> None:
+    """Let the owner write and the role that applies not, or the other way round; only a superuser can.
+
+    Before a mart's first link there is no role that applies, and its owner has every privilege.
+    """
+    has_role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (REPLICATOR,)).fetchone() is not None
+    if not (has_role and is_superuser(connection)):
         return
-    owner, replicator = sql.Identifier(owner_of(connection)), sql.Identifier(REPLICATOR)
-    found = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s)", (list(SCHEMAS),))
-    for schema in [sql.Identifier(name) for (name,) in found]:
-        names = {"schema": schema, "owner": owner, "replicator": replicator, "writes": _WRITES}
-        lines = _OPEN if to_owner else _CLOSED
-        connection.execute(sql.SQL(lines).format(**names))
+    owner = owner_of(connection)
+    writer, reader = (owner, REPLICATOR) if to_owner else (REPLICATOR, owner)
+    found = connection.execute(
+        sql_text("replicate/privileges"),
+        {"replicator": REPLICATOR, "writer": writer, "reader": reader, "schemas": list(SCHEMAS), "parts": parts},
+    ).fetchall()
+    # Only where something changes: each grant writes a row of the catalog, and a mart of years has thousands of parts.
+    for changing, to, which in (
+        ("GRANT SELECT ON {tables} TO {role}", REPLICATOR, 2),
+        ("GRANT INSERT, UPDATE, DELETE, TRUNCATE ON {tables} TO {role}", writer, 3),
+        ("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {tables} FROM {role}", reader, 4),
+    ):
+        tables = [sql.Identifier(row[0], row[1]) for row in found if row[which]]
+        if tables:
+            joined = sql.SQL(", ").join(tables)
+            connection.execute(sql.SQL(changing).format(tables=joined, role=sql.Identifier(to)))
+    places = connection.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s)", (list(SCHEMAS),)
+    ).fetchall()
+    for schema in [sql.Identifier(name) for (name,) in places]:
+        names = {"schema": schema, "owner": sql.Identifier(owner), "replicator": sql.Identifier(REPLICATOR)}
+        connection.execute(sql.SQL(_LATER_OPEN if to_owner else _LATER_CLOSED).format(**names))
 
 
-_READS = """
+# What holds for tables that are made later.
+_LATER = """
 GRANT USAGE ON SCHEMA {schema} TO {replicator};
-GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {replicator};
 ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {replicator};
 """
-
-_CLOSED = (
-    _READS
-    + """
-REVOKE {writes} ON ALL TABLES IN SCHEMA {schema} FROM {owner};
-GRANT {writes} ON ALL TABLES IN SCHEMA {schema} TO {replicator};
-ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} GRANT {writes} ON TABLES TO {replicator};
-"""
+_LATER_CLOSED = _LATER + (
+    "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema}"
+    " GRANT INSERT, UPDATE, DELETE, TRUNCATE ON TABLES TO {replicator}"
 )
-
-_OPEN = (
-    _READS
-    + """
-GRANT {writes} ON ALL TABLES IN SCHEMA {schema} TO {owner};
-REVOKE {writes} ON ALL TABLES IN SCHEMA {schema} FROM {replicator};
-ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} REVOKE {writes} ON TABLES FROM {replicator};
-"""
+_LATER_OPEN = _LATER + (
+    "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema}"
+    " REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON TABLES FROM {replicator}"
 )

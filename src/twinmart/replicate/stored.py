@@ -5,6 +5,8 @@ looks like a change and costs one more reading. What a disk forgot without a wri
 verification trusts nothing.
 """
 
+import math
+
 from psycopg import sql
 
 from twinmart.db.connect import Connection
@@ -14,14 +16,18 @@ from twinmart.replicate.signatures import Signature, Unit, signature
 
 
 class Stored:
-    """Gives signatures, trusting those kept for up to so many days; 0 trusts none and keeps none."""
+    """Gives signatures, trusting those kept for up to so many days; 0 trusts none and keeps none.
 
-    def __init__(self, days: float) -> None:
+    Of a span that ends after ``reads_from``, seconds since the epoch, none is trusted.
+    """
+
+    def __init__(self, days: float, reads_from: float = math.inf) -> None:
         self._days = days
+        self._reads_from = reads_from
 
     def signature(self, connection: Connection, unit: Unit) -> tuple[Signature, bool]:
         """Return the signature of a unit, and whether it is one that was kept."""
-        if not self._days or unit.span is None:
+        if not self._days or unit.span is None or unit.span[1] > self._reads_from:
             return signature(connection, unit), False
         writes = _writes(connection, unit)
         row = connection.execute(

@@ -3,7 +3,20 @@
 import sys
 from importlib import import_module
 
-NAMES = ("backfill", "collector", "etl", "cycle", "freshness", "aggregate", "report_latency", "replication", "failover")
+NAMES = (
+    "backfill",
+    "collector",
+    "etl",
+    "cycle",
+    "freshness",
+    "aggregate",
+    "report_latency",
+    "replication",
+    "copies",
+    "verify",
+    "failover",
+    "switchover",
+)
 
 
 def main(names: list[str]) -> int:

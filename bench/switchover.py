@@ -24,6 +24,7 @@ from bench.report import stopwatch
 from twinmart.config.store import Store
 from twinmart.db.connect import session
 from twinmart.replicate.ends import ends_of
+from twinmart.sim.disaster import always_open
 from twinmart.site.home import Home
 
 CALL_EVERY_S = 0.2
@@ -35,8 +36,8 @@ def servers(home: Home) -> Iterator[None]:
     """Run a mart server at each site that loads without a pause."""
     with session(home.site(1).dsn(), application_name="bench") as mart:
         store = Store(mart, author="bench")
-        store.set_option("application", "mart", "schedule", "run-scheduler", "true")
-        store.set_option("application", "mart", "schedule", "etl-frequency", "0")
+        for name, value in always_open(datetime.now(UTC)).items():
+            store.set_option("application", "mart", "schedule", name, value)
     with ExitStack() as running:
         for site in home.sites:
             log = running.enter_context((home.folder(site.number) / "bench.log").open("ab"))

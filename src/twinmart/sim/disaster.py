@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from twinmart.config.store import Store
@@ -63,9 +64,25 @@ def prepare(home: Home, say: Say) -> None:
     link.set_up(ends[LOST], ends[SURVIVOR])
     with session(home.site(LOST).dsn(), application_name="twinmart demo") as mart:
         store = Store(mart, author="demo", reason="the demo does not wait")
-        store.set_option("application", "mart", "schedule", "run-scheduler", "true")
-        store.set_option("application", "mart", "schedule", "etl-frequency", "0")
+        for name, value in always_open(datetime.now(UTC)).items():
+            store.set_option("application", "mart", "schedule", name, value)
     say(f"site {SURVIVOR} follows site {LOST}: each commit there is here a moment later")
+
+
+def always_open(now: datetime) -> dict[str, str]:
+    """Return the schedule by which loads follow one another at this hour, whichever it is; by itself it has a night.
+
+    The hour in which nothing is loaded, which maintenance has to itself, is the one that was over last.
+
+    >>> always_open(datetime(2026, 11, 22, 0, 20, tzinfo=UTC))["etl-start-time"]
+    '00:00'
+    """
+    start, end = f"{now.hour:02}:00", f"{(now.hour - 1) % 24:02}:00"
+    maintain = f"{(now.hour - 1) % 24:02}:30"
+    return {
+        "run-scheduler": "true", "etl-frequency": "0", "etl-start-time": start, "etl-end-time": end,
+        "maintain-start-time": maintain,
+    }  # fmt: skip
 
 
 def start_servers(troupe: Troupe, *sites: int) -> dict[int, Player]:

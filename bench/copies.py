@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.large import GB_1, Size, gigabytes, two_sites
+from bench.large import GB_1, Size, by_role, gigabytes, two_sites
 from bench.report import Figure, show, stopwatch
 from twinmart.db.connect import connect
 from twinmart.replicate import copy, link
-from twinmart.replicate.ends import End, ends_of, reach
+from twinmart.replicate.ends import End, reach
 from twinmart.site.postgres import Server
 
 OTHER = "restored"
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         Path(passing).chmod(0o755)
         home = two_sites(chosen.folder or Path(passing) / "home", Size(chosen.days, chosen.calls))
         try:
-            ends = ends_of(home)
+            ends = by_role(home)
             gb = gigabytes(ends[1])
             online.limits.append(_dump_and_restore(ends[1], ends[2]))
             _clear(ends, empty=True)

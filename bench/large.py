@@ -4,7 +4,7 @@ A mart of 400 days has some 4,400 partitions, and what grows with those is felt 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +16,10 @@ from bench import day
 from bench.report import stopwatch
 from twinmart.collect.idb import Idb
 from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.config.topology import active_site
 from twinmart.db.connect import Connection, session
 from twinmart.db.partitions import ensure_partitions
+from twinmart.errors import NoLink
 from twinmart.replicate import link
 from twinmart.replicate.ends import End, ends_of, reach
 from twinmart.settings import Settings
@@ -62,7 +64,9 @@ def two_sites(folder: Path, size: Size) -> Home:
     if home.sites:
         home.up()
         # PostgreSQL switches a subscription off whose source was stopped; nobody is there to switch it on again.
-        link.resume(ends_of(home)[2])
+        for end in ends_of(home).values():
+            with suppress(NoLink):
+                link.resume(end)
         link.migrate_linked(home)
         return home
     home.init(2)
@@ -92,6 +96,13 @@ def two_sites(folder: Path, size: Size) -> Home:
             there.execute("VACUUM ANALYZE")
             there.execute("CHECKPOINT")
     return home
+
+
+def by_role(home: Home) -> dict[int, End]:
+    """Return the sites as ends, the active one as 1, whichever it is since the last switchover."""
+    ends = ends_of(home)
+    active = active_site({site: end.dsn for site, end in ends.items()})
+    return {1: ends[active], 2: next(end for site, end in ends.items() if site != active)}
 
 
 _OF_GIDB: LiteralString = "source_key, batch"

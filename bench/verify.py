@@ -7,10 +7,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench.large import GB_1, Size, gigabytes, two_sites
+from bench.large import GB_1, Size, by_role, gigabytes, two_sites
 from bench.report import Figure, show, stopwatch
 from twinmart.replicate.compare import Comparer
-from twinmart.replicate.ends import End, ends_of, reach
+from twinmart.replicate.ends import End, reach
 from twinmart.replicate.signatures import Unit, signature, tables
 
 # Of smaller tables it is the asking that takes the time.
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
         Path(passing).chmod(0o755)
         home = two_sites(chosen.folder or Path(passing) / "home", Size(chosen.days, chosen.calls))
         try:
-            ends = ends_of(home)
+            ends = by_role(home)
             figures = [_hashing(ends[1]), *_whole(ends), *_by_table(ends[1])]
             show(f"verify, {gigabytes(ends[1]):.1f} GB", figures)
         finally:

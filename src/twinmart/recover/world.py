@@ -169,13 +169,18 @@ class SiteWorld:
             with self._lock.transaction():
                 # What holds is in the file; this need not be on the disk before the run goes on.
                 self._lock.execute("SET LOCAL synchronous_commit = off")
-                self._mirror(self._lock, record)
-
-    def _mirror(self, lock: Connection, record: Record) -> None:
-        lock.execute(
-            "INSERT INTO ops.recovery_record VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (record.run, record.seq, record.at, record.kind, record.step, Jsonb(dict(record.data)), record.hash),
-        )
+                self._lock.execute(
+                    "INSERT INTO ops.recovery_record VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                    (
+                        record.run,
+                        record.seq,
+                        record.at,
+                        record.kind,
+                        record.step,
+                        Jsonb(dict(record.data)),
+                        record.hash,
+                    ),
+                )
 
     def _ask(self, site: int) -> Future[SiteFacts]:
         """Ask a site in a thread of its own, which nobody waits for when the process ends."""

@@ -43,10 +43,11 @@ def main(argv: list[str] | None = None) -> None:
             again.values.append(_set_up(ends, "online"))
             files.limits.append(_base_backup(ends[1], ends[2]))
             _clear(ends, empty=False)
+            show(f"copies of {gb:.1f} GB", [online, again])
             files.values.append(_set_up(ends, "physical"))
+            show("and of the files", [files])
         finally:
             home.down()
-    show(f"copies of {gb:.1f} GB", [online, again, files])
 
 
 def _set_up(ends: dict[int, End], method: copy.Method) -> float:

@@ -26,7 +26,10 @@ _TIMES = (
     (r"\d{4}-\d\d-\d\d TIME", "DAY TIME"),
 )
 # What depends on the day on which the test runs.
-_DAYS = ((r"\d{4}-\d\d-\d\d(?:T\d{6}Z)?(?: \d\d:\d\d)?", "DAY"), (r"\b\d[\d,]*(?:\.\d+)?(?: [kM]iB| bytes)?", "N"))
+_DAYS = (
+    (r"\d{4}-\d\d-\d\d(?:T[\d:.]+\+\d\d:\d\d|T\d{6}Z| \d\d:\d\d)?", "DAY"),
+    (r"\b\d[\d,]*(?:\.\d+)?(?: [kM]iB| bytes)?", "N"),
+)
 
 
 def masked(result: Result, *, days: bool = False) -> Result:

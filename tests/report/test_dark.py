@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -25,6 +26,7 @@ from twinmart.aggregate.requests import request
 from twinmart.etl.cycle import Etl
 from twinmart.report.catalogue import REPORTS
 from twinmart.report.formats import FORMATS
+from twinmart.upkeep.export import export
 
 
 @dataclass(frozen=True)
@@ -110,3 +112,10 @@ def test_every_format_shows_it(dark: Dark, report: str, format_: str) -> None:
         assert json.loads(text)["complete_rows"] < json.loads(text)["row_count"]
     else:
         assert all(key in text.decode() for key in dark.gaps)
+
+
+def test_an_export_lists_it_too(dark: Dark, scratch: Path) -> None:
+    done = export(1, {1: dark.mart.dsn}, stop=Event(), to=scratch, file_format="csv")
+    manifest = json.loads((Path(str(done["folder"])) / "manifest.json").read_text())
+    assert {gap["gap_key"] for gap in manifest["gaps"] if gap["to"]} == dark.gaps
+    assert done["gaps"] == len(manifest["gaps"])

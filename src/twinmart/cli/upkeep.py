@@ -133,6 +133,8 @@ def export(
     answer(
         f"{done['rows']:,} rows of facts, loads {done['from_audit_key']} to {done['to_audit_key']}: {done['folder']}"
     )
+    if done["gaps"]:
+        answer(f"{done['gaps']:,} gaps, where nobody recorded what happened; the manifest lists them")
 
 
 def list_calendars(ctx: typer.Context, site: _SiteOption = None, as_json: _JsonOption = False) -> None:

@@ -180,9 +180,11 @@ class Walk:
         """Make both sites load, each in its own belief, and look who could; now and then give another command."""
         if self.wish.command == "drill":
             return
-        dsns = {number: end.dsn for number, end in self.made.ends.items()}
         could = []
-        for site in dsns:
+        for site in self.made.ends:
+            # The survivor does not reach the lost site, whose collectors would else deliver behind the manifest's back.
+            ends = self.made.ends if site == 1 else self.ends
+            dsns = {number: end.dsn for number, end in ends.items()}
             if self.lost and site == 1 and topology(self.made.ends[2]) == (1, 1):
                 continue  # it is lost: it comes back only after another one was made active
             try:
@@ -295,8 +297,10 @@ def test_a_command_that_dies_twice_at_random_comes_to_the_same_end(
 
 
 def test_a_failover_that_dies_three_times_comes_to_the_same_end(
-    server: MartServer, other_server: MartServer, scratch: Path, seed: int
+    server: MartServer, other_server: MartServer, scratch: Path
 ) -> None:
+    # One of these deaths lies between the raised epoch and the manifest; the soak dies everywhere.
+    seed = 529810286
     random = Random(seed)
     expected = undisturbed(FAILOVER, server, other_server, scratch / "calm")
     with before(FAILOVER, server, other_server, scratch / "torn") as walk:

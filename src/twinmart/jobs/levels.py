@@ -25,12 +25,14 @@ _LOGGERS: dict[str, type] = {
     "none": _SILENT,
     "off": _SILENT,
 }
-_now = ""
+
+
+def is_set(level: str) -> bool:
+    """Whether log lines of this level and above are written, and no others."""
+    return structlog.get_config()["wrapper_class"] is _LOGGERS[level]
 
 
 def set_level(level: str) -> None:
-    """Write log lines of this level and above from now on; a level that holds already is left alone."""
-    global _now  # noqa: PLW0603  it mirrors structlog's configuration, of which there is one in a process
-    if level != _now:
-        _now = level
+    """Write log lines of this level and above from now on."""
+    if not is_set(level):
         structlog.configure(wrapper_class=_LOGGERS[level])

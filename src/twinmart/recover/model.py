@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 Command = Literal["failover", "switchover", "return", "drill"]
 COMMANDS: tuple[Command, ...] = ("failover", "switchover", "return", "drill")
 
-Copy = Literal["online", "dump"]
+Copy = Literal["online", "dump", "physical"]
 
 # A step is dangerous when it interrupts loads or reports, or when there is no way back from it.
 Danger = Literal["none", "disruptive", "irreversible"]

@@ -30,6 +30,7 @@ class Proxy:
     _random: Random = field(default_factory=lambda: Random(5))
     _is_down: bool = False
     _lines: list[socket.socket] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _door: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     def __enter__(self) -> Self:
@@ -37,8 +38,11 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Closed alone, the door would let one more in: who waits at it is woken by a shutdown only.
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
-        self.cut()
+        self.cut(stay_down=True)
 
     @property
     def own_port(self) -> int:
@@ -47,8 +51,9 @@ class Proxy:
 
     def cut(self, *, stay_down: bool = False) -> None:
         """Reset every connection; with ``stay_down`` new ones are reset as well, until ``mend``."""
-        self._is_down = stay_down
-        lines, self._lines = self._lines, []
+        with self._lock:
+            self._is_down = stay_down
+            lines, self._lines = self._lines, []
         for line in lines:
             # Linger of zero: the peer gets a reset and no orderly end.
             with contextlib.suppress(OSError):
@@ -68,16 +73,17 @@ class Proxy:
                 near, _ = self._door.accept()
             except OSError:
                 return
-            if self._is_down:
-                near.close()
-                continue
-            try:
-                far = socket.create_connection(("127.0.0.1", self.port))
-            except OSError:
-                near.close()
-                continue
-            self.connections += 1
-            self._lines += [near, far]
+            with self._lock:  # a cut comes before this connection or after it
+                if self._is_down:
+                    near.close()
+                    continue
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.port))
+                except OSError:
+                    near.close()
+                    continue
+                self.connections += 1
+                self._lines += [near, far]
             threading.Thread(target=self._pass, args=(near, far, "up"), daemon=True).start()
             threading.Thread(target=self._pass, args=(far, near, "down"), daemon=True).start()
 

@@ -128,7 +128,7 @@ def test_a_journal_that_cannot_be_written_lets_no_step_begin(tmp_path: Path) -> 
 
 @pytest.mark.xdist_group("failover")
 @pytest.mark.slow  # two marts with a link between them
-def test_a_failover_that_is_not_confirmed_changes_nothing(
+def test_a_change_that_is_not_confirmed_or_was_made_before_changes_nothing(
     server: MartServer,
     other_server: MartServer,
     tmp_path: Path,
@@ -139,6 +139,14 @@ def test_a_failover_that_is_not_confirmed_changes_nothing(
         monkeypatch.setenv("TWINMART_SITE_1_DSN", NOWHERE)
         monkeypatch.setenv("TWINMART_SITE_2_DSN", made.ends[2].reach)
         home = ("--home", str(tmp_path / "home"))
+        # A script that gives its switchover again means the site that it names, not the one that is the standby now.
+        monkeypatch.setenv("TWINMART_SITE_1_DSN", made.ends[1].reach)
+        for again in (["--yes", "1"], ["--active", "1", "--yes", "1"], ["--active", "1"]):
+            assert exit_code([*home, "switchover", *again]) == 0
+            assert "site 1 is active already, and nothing is left to do" in capsys.readouterr().out
+        code = exit_code([*home, "switchover", "--active", "2", "--yes", "1"])
+        assert (code, "switchover --yes 2." in capsys.readouterr().err) == (errors.NotConfirmed.exit_code, True)
+        monkeypatch.setenv("TWINMART_SITE_1_DSN", NOWHERE)
         for words in (("--yes", "1"), ()):
             code = exit_code([*home, "failover", *words])
             told = capsys.readouterr().err

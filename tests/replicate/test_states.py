@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,18 @@ from twinmart.replicate.state import STATES, Facts, Limits, classify
 from twinmart.replicate.watch import Look, look
 
 IMPATIENT = Limits(stalled_after_ms=300)
+FULL = b"""
+    CREATE FUNCTION has_no_room() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE 'no space left' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER disk BEFORE INSERT ON ops.lag_history EXECUTE FUNCTION has_no_room()
+"""
 
 
 def see(pair: Pair, *, wait_s: float = 2, limits: Limits = IMPATIENT) -> Look:
     return look(pair.source, pair.target, wait_s=wait_s, limits=limits)
 
 
-def at(end: End, statement: bytes) -> list[tuple[object, ...]]:
+def at(end: End, statement: bytes) -> list[tuple[Any, ...]]:
     with reach(end, "test") as connection:
         found = connection.execute(statement)
         return found.fetchall() if found.description else []
@@ -75,6 +81,17 @@ def test_a_link_that_is_well_streams_and_the_look_is_kept_at_both_sites(steady: 
     for end in (steady.source, steady.target):
         told = b"SELECT source_site, target_site, state FROM ops.lag_history ORDER BY at DESC LIMIT 1"
         assert at(end, told) == [(1, 2, "streaming")]
+
+
+@pytest.mark.faults("D1")
+def test_a_look_that_cannot_be_noted_is_told_all_the_same(steady: Pair) -> None:
+    """The history of one site has no room, as on a disk that is full."""
+    at(steady.target, FULL)
+    ends, looks = (steady.source, steady.target), b"SELECT count(*) FROM ops.lag_history"
+    before = [at(end, looks)[0] for end in ends]
+    found = see(steady)
+    assert found.is_ready, found
+    assert [at(end, looks)[0] for end in ends] == [(before[0][0] + 1,), before[1]]
 
 
 def test_no_link_is_a_state(pair: Pair) -> None:

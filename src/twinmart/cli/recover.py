@@ -95,10 +95,14 @@ def switchover(
 ) -> None:
     """Let the standby become the active site; nothing is lost, and loads pause for a moment.
 
+    With --yes the same command may be given again: a site that is active already stays so.
+
     Example: twinmart switchover
     """
     recovery = _recovery(ctx)
-    _carry_out(recovery, recovery.wish("switchover", active=active), plan_only, yes, plan_id, as_json)
+    # Who is the standby changes with it: a script that gives it again means the site that it names, not the other one.
+    wish = recovery.wish("switchover", active=yes if active is None else active)
+    _carry_out(recovery, wish, plan_only, yes, plan_id, as_json)
 
 
 def return_(

@@ -2,10 +2,12 @@
 
 import re
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import psycopg
 
 from twinmart import errors
 from twinmart.db.connect import Connection
@@ -55,8 +57,10 @@ def look(
             side.open(stack)
         found = _look(active, standby, wait_s, limits or Limits(), looks_at_shape=looks_at_shape)
         for side in (active, standby):
-            if side.connection is not None:
-                _note(side.connection, found)
+            # A disk that is full takes no note, which is no reason not to say what was found.
+            with suppress(psycopg.errors.DiskFull):
+                if side.connection is not None:
+                    _note(side.connection, found)
         return found
 
 

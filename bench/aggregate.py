@@ -10,6 +10,7 @@ from psycopg import sql
 from bench.day import fill, minute
 from bench.place import connection, home
 from bench.report import Figure, show, stopwatch
+from twinmart.aggregate.described import make_described
 from twinmart.aggregate.job import aggregate
 from twinmart.aggregate.rebuild import set_planner
 from twinmart.aggregate.requests import request
@@ -63,6 +64,7 @@ def _bare_set(dsn: str, number: int, day: datetime) -> None:
     with connect(dsn, application_name="twinmart bench", autocommit=True) as mart:
         set_planner(mart, is_local=False)
         make_thresholds(mart)
+        make_described(mart)
         shape = Shape.read(mart)[one.name]
         for level in Level:
             target = sql.Identifier("bare", f"{one.name}_{level}")

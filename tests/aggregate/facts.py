@@ -150,13 +150,17 @@ def _read(connection: Connection, query: str) -> list[dict[str, Any]]:
 
 
 _ATTEMPTS = """
-SELECT fact.*, technical_result, result_reason, resource_role, resource_type_code = 'AGENT' AS is_agent
+SELECT fact.*, technical_result, result_reason, resource_role, resource_type_code = 'AGENT' AS is_agent,
+    coalesce(data.interaction_descriptor_key, -2) AS interaction_descriptor_key
 FROM mart.interaction_resource_fact AS fact
+LEFT JOIN mart.irf_user_data_keys AS data USING (interaction_resource_id)
 JOIN mart.technical_descriptor USING (technical_descriptor_key)
 JOIN mart.resource_ USING (resource_key)
 """
 _VISITS = """
-SELECT fact.*, result_reason
+SELECT fact.*, result_reason, coalesce(data.interaction_descriptor_key, -2) AS interaction_descriptor_key
 FROM mart.mediation_segment_fact AS fact
+LEFT JOIN mart.irf_user_data_keys AS data
+    ON data.interaction_resource_id = fact.mediation_segment_id AND data.is_segment
 JOIN mart.technical_descriptor USING (technical_descriptor_key)
 """

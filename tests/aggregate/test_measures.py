@@ -25,9 +25,11 @@ from twinmart.db.partitions import ensure_partitions
 
 DAY = datetime(2026, 11, 30, tzinfo=UTC)
 AGENTS, QUEUES = (11, 12), (21, 22)
+ABOUT = (71, 72)
 FACTS = (
     "interaction_fact", "interaction_resource_fact", "mediation_segment_fact", "ixn_resource_state_fact",
     "sm_res_session_fact", "sm_res_state_fact", "sm_res_state_reason_fact", "resource_group_fact_",
+    "irf_user_data_keys",
 )  # fmt: skip
 
 
@@ -117,6 +119,7 @@ calls = st.tuples(
     st.sampled_from(["answered", "abandoned", "timeout", "exitkey", "leaveempty", "joinempty", "full", "transferred"]),
     st.sampled_from(["queue", "consult_queue", "direct", "consult_out", "internal"]),
     st.integers(1, 100),
+    st.tuples(st.sampled_from([None, *ABOUT]), st.sampled_from([None, *ABOUT])),
 )
 
 
@@ -129,6 +132,10 @@ def module_mart(server: MartServer) -> Iterator[Mart]:
         put_resource(connection, key, "AGENT")
     for key in QUEUES:
         put_resource(connection, key, "QUEUE")
+    for key in ABOUT:
+        connection.execute(
+            "INSERT INTO mart.interaction_descriptor VALUES (%s, 1, %s, 'x', 'x', 'x', 1)", (key, str(key))
+        )
     store = Store(connection, author="test")
     store.set_option("application", "mart", "gim-etl", "q-answer-threshold", "20")
     store.set_option("application", "mart", "agg-gim-thld-AGENT-IXN", "short-talk-threshold", "1")
@@ -141,7 +148,7 @@ def module_mart(server: MartServer) -> Iterator[Mart]:
 def test_edges_are_added_up_as_the_oracle_says(
     module_mart: Mart,
     states: list[tuple[int, datetime, int | None, int]],
-    talks: list[tuple[tuple[int, int, datetime], int, int | None, str, str, int]],
+    talks: list[tuple[tuple[int, int, datetime], int, int | None, str, str, int, tuple[int | None, int | None]]],
     horizon: datetime,
 ) -> None:
     with module_mart.connect(autocommit=True) as connection:
@@ -154,8 +161,9 @@ def test_edges_are_added_up_as_the_oracle_says(
         )
         for number, one in enumerate(states):
             put_state(connection, number, *one)
-        for number, (where, wait, talk, result, kind, descriptor) in enumerate(talks):
+        for number, (where, wait, talk, result, kind, descriptor, about) in enumerate(talks):
             put_call(connection, number, *where, wait, talk, result, kind, descriptor)
+            put_about(connection, number, where[2], wait, *about)
         rebuild(module_mart)
         short_talk = 1000
         assert_true(connection, Limits({21: 20_000, 22: 20_000, -2: 20_000}, 10_000, short_talk, EDGES))
@@ -188,7 +196,8 @@ def put_call(
         end_at=end, duration_ms=None if talk is None else wait + talk, status=number % 3,
     )  # fmt: skip
     put(
-        connection, "mediation_segment_fact", **common, mediation_segment_id=key, interaction_date_time_key=sdt,
+        connection, "mediation_segment_fact", **common, mediation_segment_id=UUID(int=number + 500),
+        interaction_date_time_key=sdt,
         resource_key=queue, start_at=start, end_at=answer, total_duration_ms=wait, result=result, channel_id="c",
         entered_by="consult" if kind == "consult_queue" else "arrival", entry_ordinal=1, offer_count=number % 3,
         target_ixn_resource_id=key if result == "answered" else None, target_ixn_resource_sdt_key=answer_sdt,
@@ -202,6 +211,7 @@ def put_call(
     put(
         connection, "interaction_resource_fact", **common, **phases, interaction_resource_id=key,
         interaction_date_time_key=sdt, resource_key=agent, attempt_kind=kind, channel_id="p", start_at=answer,
+        irf_anchor=number % 2, interaction_resource_ordinal=1 + number % 5 // 4,
         answered_at=answer, end_at=end, mediation_date_time_key=sdt, queue_duration_ms=wait,
         last_queue_resource_key=queue if kind in ("queue", "consult_queue") else -2,
     )  # fmt: skip
@@ -212,6 +222,21 @@ def put_call(
             interaction_resource_sdt_key=answer_sdt, resource_key=agent, interaction_resource_state_key=state,
             start_at=begin, end_at=answer if state == 1 else end,
         )  # fmt: skip
+
+
+def put_about(
+    connection: Connection, number: int, start: datetime, wait: int, visit: int | None, part: int | None
+) -> None:
+    """Give the visit and the attempt of a call business attributes, if any."""
+    answer = start + timedelta(milliseconds=wait)
+    for about, at, key in ((visit, start, 500), (part, answer, 100)):
+        if about is not None:
+            connection.execute(
+                "INSERT INTO mart.irf_user_data_keys VALUES (1, %s, %s, %s, %s, %s, '{}', 1, 1)",
+                (
+                    int(at.timestamp()) // 900 * 900, UUID(int=number + key), UUID(int=number + 100), key == 500, about,
+                ),
+            )  # fmt: skip
 
 
 @pytest.mark.parametrize(("wait", "within", "bucket"), [(5000, 1, 1), (5001, 1, 2), (20_000, 1, 4), (20_001, 0, 5)])

@@ -103,7 +103,7 @@ def attempt(book: Book, fact: Fact, groups: Sequence[int], limits: Limits) -> No
         "conference_time_ms": _conference_ms(f, received),
     }
     place = (f["tenant_key"], f["start_date_time_key"])
-    kind = (f["media_type_key"], f["interaction_type_key"])
+    kind = (f["media_type_key"], f["interaction_type_key"], f["interaction_descriptor_key"])
     book.add("agent", (*place, f["resource_key"], *kind), **measures)
     for group in groups or (-2,):
         book.add("agent_grp", (*place, group, *kind), **measures)
@@ -126,9 +126,11 @@ def visit(book: Book, fact: Fact, answer: Fact | None, is_last: bool, limits: Li
     short = abandoned and wait <= limits.short_abandon
     ringing = f["result_reason"] == "AbandonedWhileRinging"
     is_consult = f["entered_by"] == "consult"
-    key = tuple(
-        f[n] for n in ("tenant_key", "start_date_time_key", "resource_key", "media_type_key", "interaction_type_key")
-    )
+    names = ("tenant_key", "start_date_time_key", "resource_key", "media_type_key", "interaction_type_key")
+    about = f["interaction_descriptor_key"]
+    if about == -2 and answer is not None:
+        about = answer["interaction_descriptor_key"]
+    key = (*(f[name] for name in names), about)
     book.add(
         "queue", key, entered=1, consult_entered=is_consult, offered=result not in ("joinempty", "full"),
         accepted=accepted, accepted_agent=by_agent, accepted_thr=accepted and within,
@@ -240,7 +242,11 @@ def interaction(book: Book, fact: Fact, attempts: Sequence[Fact], limits: Limits
     waited = ms(min(answers)) - ms(fact["start_at"]) if answers else 0
     threshold = limits.answer.get(-2)
     short = abandoned and length <= limits.short_abandon
-    key = (fact["tenant_key"], fact["start_date_time_key"], fact["media_type_key"], fact["interaction_type_key"], -2)
+    first = [one for one in attempts if one["irf_anchor"] == 1]
+    first = first or [one for one in attempts if one["interaction_resource_ordinal"] == 1]
+    about = max((one["interaction_descriptor_key"] for one in first), default=-2)
+    place = (fact["tenant_key"], fact["start_date_time_key"])
+    key = (*place, fact["media_type_key"], fact["interaction_type_key"], about)
     same = ["engage_time_ms", "hold_time_ms", "wrap_time_ms", "conference_time_ms", "consult_received_accepted"]
     same += ["consult_received_engage_time_ms", "consult_initiated"]
     book.add(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from twinmart.aggregate.described import make_described
 from twinmart.aggregate.rebuild import set_planner
 from twinmart.aggregate.requests import names_of
 from twinmart.aggregate.sets import Level, Shape
@@ -49,6 +50,7 @@ def audit(
 
 def _audit(mart: Connection, from_at: datetime, to_at: datetime, names: list[str]) -> list[Difference]:
     make_thresholds(mart)
+    make_described(mart)
     tenants = [tenant for (tenant,) in mart.execute("SELECT tenant_key FROM mart.tenant WHERE tenant_key > 0")]
     shapes = Shape.read(mart)
     found: list[Difference] = []

@@ -6,6 +6,7 @@ Killed at any moment, the transaction is gone as a whole and its requests are st
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from twinmart.aggregate.described import is_described, make_described
 from twinmart.aggregate.sets import Level, Shape
 from twinmart.aggregate.thresholds import make_thresholds
 from twinmart.aggregate.work import Unit
@@ -42,11 +43,13 @@ class Rebuilder:
     epoch: int
     shapes: Mapping[str, Shape]
     _made: set[str] = field(default_factory=set)
+    _is_described: bool = False
 
     def prepare(self) -> None:
         """Read the thresholds that hold for the life of this connection's work, and set the planner for it."""
         set_planner(self.mart, is_local=False)
         make_thresholds(self.mart)
+        self._is_described = make_described(self.mart)
         self.mart.execute(sql_text("aggregate/time_range"))
 
     def rebuild(self, unit: Unit) -> int:
@@ -63,10 +66,13 @@ class Rebuilder:
             if not taken.rowcount:
                 # Done meanwhile by the writer that had it when the list was read.
                 return 0
+            # The first business attributes of a mart may have come since the view was made.
+            has_come = not self._is_described and is_described(self.mart) and make_described(self.mart)
             changed, reached = self._store_small(shape, unit) if unit.is_small else self._store_whole(shape, unit)
             if (changed or unit.is_redo) and reached is not Level.MONTH:
                 higher = {"level": str(Level.DAY if reached is Level.HOUR else Level.MONTH), "is_redo": unit.is_redo}
                 self.mart.execute(sql_text("aggregate/request_higher"), {**unit.span(), **name, **higher})
+        self._is_described = self._is_described or has_come
         return changed
 
     def _store_whole(self, shape: Shape, unit: Unit) -> tuple[int, Level]:

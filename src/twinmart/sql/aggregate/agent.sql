@@ -1,10 +1,11 @@
 -- Rows of the sets of agents: what one part of an agent in an interaction adds to each measure.
 -- grain   attempt of an agent
--- reads   mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor, threshold (temporary)
+-- reads   mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor,
+--         threshold, described (temporary)
 -- writes  nothing
 -- rule    in the interval of the offer, that is when the phone began to ring or dial. Customer interactions are told by CUSTOMER_*; what an
 --         agent takes from a colleague counts as consultation while it is no customer interaction of the agent's own. What an agent began
---         is never received
+--         is never received. Business attributes are those of the attempt
 -- parameters  tenant_key, from_key, to_key
 SELECT
     part.tenant_key,
@@ -13,6 +14,7 @@ SELECT
     part.last_queue_resource_key AS queue_resource_key,
     part.media_type_key,
     part.interaction_type_key,
+    part.interaction_descriptor_key,
     part.start_at,
     part.is_offered::integer AS offered,
     part.is_accepted::integer AS accepted,
@@ -59,6 +61,7 @@ SELECT
 FROM (
     SELECT
         fact.*,
+        coalesce(described.interaction_descriptor_key, -2) AS interaction_descriptor_key,
         descriptor.technical_result,
         descriptor.result_reason,
         descriptor.resource_role,
@@ -79,6 +82,12 @@ FROM (
         AND threshold.media_type_key = fact.media_type_key
         AND fact.start_at >= threshold.from_at
         AND fact.start_at < threshold.to_at
+    LEFT JOIN described
+        ON described.tenant_key = fact.tenant_key
+        AND described.start_date_time_key = fact.start_date_time_key
+        AND described.interaction_resource_id = fact.interaction_resource_id
+        AND described.start_date_time_key >= %(from_key)s
+        AND described.start_date_time_key < %(to_key)s
     WHERE fact.tenant_key = %(tenant_key)s
       AND fact.start_date_time_key >= %(from_key)s
       AND fact.start_date_time_key < %(to_key)s

@@ -1,17 +1,19 @@
 -- Rows of ID: what one interaction adds to each measure.
 -- grain   interaction
--- reads   mart.interaction_fact, mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor, threshold (temporary)
+-- reads   mart.interaction_fact, mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor,
+--         threshold, described (temporary)
 -- writes  nothing
 -- rule    everything in the interval in which the interaction ENTERED the contact centre, consultations too, since they belong to it; accepted
 --         is the first agent who took the customer. Discarded interactions are left out: nothing is known of them. Thresholds are those of
---         no queue, in force at the begin
+--         no queue, in force at the begin. Business attributes are those of the first attempt that handled the customer; if none did,
+--         of the first attempt
 -- parameters  tenant_key, from_key, to_key
 SELECT
     ixn.tenant_key,
     ixn.start_date_time_key AS date_time_key,
     ixn.media_type_key,
     ixn.interaction_type_key,
-    -2 AS interaction_descriptor_key,
+    coalesce(part.interaction_descriptor_key, -2) AS interaction_descriptor_key,
     1 AS entered,
     (ixn.end_at IS NOT NULL)::integer AS finished,
     (ixn.status = 1)::integer AS stopped,
@@ -37,6 +39,9 @@ FROM mart.interaction_fact AS ixn
 LEFT JOIN (
     SELECT
         fact.interaction_id,
+        CASE WHEN bool_or(fact.irf_anchor = 1) THEN max(described.interaction_descriptor_key) FILTER (WHERE fact.irf_anchor = 1)
+            ELSE max(described.interaction_descriptor_key) FILTER (WHERE fact.interaction_resource_ordinal = 1) END
+            AS interaction_descriptor_key,
         bool_or(agent.resource_key IS NOT NULL AND fact.customer_dial_count + fact.customer_ring_count + fact.customer_talk_count
             + fact.customer_handle_count > 0) AS is_offered,
         min(fact.answered_at) FILTER (WHERE agent.resource_key IS NOT NULL AND fact.customer_handle_count > 0) AS answered_at,
@@ -63,6 +68,16 @@ LEFT JOIN (
             AND fact.customer_dial_count + fact.customer_ring_count + fact.customer_talk_count + fact.customer_handle_count = 0
             AND descriptor.resource_role NOT IN ('Initiated', 'InitiatedConsult') AS is_so
     ) AS received
+    LEFT JOIN described
+        ON described.tenant_key = fact.tenant_key
+        AND described.start_date_time_key = fact.start_date_time_key
+        AND described.interaction_resource_id = fact.interaction_resource_id
+        AND described.start_date_time_key >= %(from_key)s
+        AND described.start_date_time_key <= (
+            SELECT max(coalesce(end_date_time_key, 9223372036854775807))
+            FROM mart.interaction_fact
+            WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
+        )
     WHERE fact.tenant_key = %(tenant_key)s
       AND fact.interaction_date_time_key >= %(from_key)s
       AND fact.interaction_date_time_key < %(to_key)s

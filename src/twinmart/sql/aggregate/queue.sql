@@ -1,9 +1,11 @@
 -- Rows of QUEUE: what one visit adds to each measure.
 -- grain   visit of a caller to a queue
--- reads   mart.mediation_segment_fact, mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor, threshold (temporary)
+-- reads   mart.mediation_segment_fact, mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor,
+--         threshold, described (temporary)
 -- writes  nothing
 -- rule    everything in the interval in which the visit ENTERED the queue, what the answering agent did too. Thresholds are those in force
---         at the entry, and a wait that is exactly the threshold is within it
+--         at the entry, and a wait that is exactly the threshold is within it. Business attributes are
+--         those of the visit, where visits carry user data, else those of the attempt that answered it
 -- parameters  tenant_key, from_key, to_key
 SELECT
     visit.tenant_key,
@@ -11,6 +13,7 @@ SELECT
     visit.resource_key,
     visit.media_type_key,
     visit.interaction_type_key,
+    visit.interaction_descriptor_key,
     1 AS entered,
     visit.is_consult::integer AS consult_entered,
     (visit.result NOT IN ('joinempty', 'full'))::integer AS offered,
@@ -67,6 +70,7 @@ FROM (
         fact.resource_key,
         fact.media_type_key,
         fact.interaction_type_key,
+        coalesce(described.interaction_descriptor_key, answered.interaction_descriptor_key, -2) AS interaction_descriptor_key,
         fact.result,
         fact.offer_count,
         fact.total_duration_ms AS wait_ms,
@@ -121,6 +125,22 @@ FROM (
         )
     LEFT JOIN mart.technical_descriptor AS outcome ON outcome.technical_descriptor_key = answer.technical_descriptor_key
     LEFT JOIN mart.resource_ AS agent ON agent.resource_key = answer.resource_key AND agent.resource_type_code = 'AGENT'
+    LEFT JOIN described
+        ON described.tenant_key = fact.tenant_key
+        AND described.start_date_time_key = fact.start_date_time_key
+        AND described.interaction_resource_id = fact.mediation_segment_id
+        AND described.start_date_time_key >= %(from_key)s
+        AND described.start_date_time_key < %(to_key)s
+    LEFT JOIN described AS answered
+        ON answered.tenant_key = fact.tenant_key
+        AND answered.start_date_time_key = fact.target_ixn_resource_sdt_key
+        AND answered.interaction_resource_id = fact.target_ixn_resource_id
+        AND answered.start_date_time_key >= %(from_key)s
+        AND answered.start_date_time_key <= (
+            SELECT max(target_ixn_resource_sdt_key)
+            FROM mart.mediation_segment_fact
+            WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
+        )
     WHERE fact.tenant_key = %(tenant_key)s
       AND fact.start_date_time_key >= %(from_key)s
       AND fact.start_date_time_key < %(to_key)s

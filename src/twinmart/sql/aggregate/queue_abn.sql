@@ -1,9 +1,10 @@
 -- Rows of QUEUE_ABN: visits abandoned, in one of 20 buckets of their wait.
 -- grain   visit of a caller to a queue
--- reads   mart.mediation_segment_fact, threshold (temporary)
+-- reads   mart.mediation_segment_fact, threshold, described (temporary)
 -- writes  nothing
 -- rule    in the interval in which the visit ENTERED the queue; only the last visit of the interaction to that queue, consultations included.
---         A wait that is exactly an edge falls into the bucket that ends there. Edges are those in force at the entry
+--         A wait that is exactly an edge falls into the bucket that ends there. Edges are those in force at the entry. Business attributes are
+--         those of the visit, where visits carry user data
 -- parameters  tenant_key, from_key, to_key
 SELECT
     visit.tenant_key,
@@ -11,6 +12,7 @@ SELECT
     visit.resource_key,
     visit.media_type_key,
     visit.interaction_type_key,
+    visit.interaction_descriptor_key,
     visit.time_range_key,
     1 AS abandoned,
     visit.wait_ms AS abandoned_time_ms,
@@ -41,6 +43,7 @@ FROM (
         fact.resource_key,
         fact.media_type_key,
         fact.interaction_type_key,
+        coalesce(described.interaction_descriptor_key, -2) AS interaction_descriptor_key,
         fact.total_duration_ms AS wait_ms,
         coalesce(threshold.abandoned_range_key, -2) AS time_range_key,
         width_bucket(fact.total_duration_ms - 1, threshold.abandoned_edges_ms) + 1 AS bucket
@@ -50,6 +53,12 @@ FROM (
         AND threshold.media_type_key = fact.media_type_key
         AND fact.start_at >= threshold.from_at
         AND fact.start_at < threshold.to_at
+    LEFT JOIN described
+        ON described.tenant_key = fact.tenant_key
+        AND described.start_date_time_key = fact.start_date_time_key
+        AND described.interaction_resource_id = fact.mediation_segment_id
+        AND described.start_date_time_key >= %(from_key)s
+        AND described.start_date_time_key < %(to_key)s
     WHERE fact.tenant_key = %(tenant_key)s
       AND fact.start_date_time_key >= %(from_key)s
       AND fact.start_date_time_key < %(to_key)s

@@ -29,6 +29,8 @@ from twinmart.replicate.stored import Stored
 
 # Rows of a bucket that are fetched with key and hash rather than split once more.
 MOST_ROWS = 16_384
+# Spans of a table that are read by one statement: so long a snapshot is held, and so much falls to one worker.
+SPANS_AT_ONCE = 32
 # Differences of a table that are listed by their keys; the rest is counted.
 MOST_LISTED = 1_000
 # How often a suspect is read again, and how long what is under way may take to cross.
@@ -96,17 +98,17 @@ class Comparer:
             found.missing_tables = [one.name for one in wanted if there.get(one.name) != one]
             shared = [one for one in wanted if there.get(one.name) == one]
             divided = [*partitioned_tables(active), *partitioned_tables(standby)]
-            todo = [unit for one in shared for unit in units(one, divided)]
+            todo = [some for one in shared for some in _in_pieces(units(one, divided))]
         found.tables = len(shared)
         suspects: dict[Table, set[str]] = {}
         with ThreadPoolExecutor(self.workers, "verify") as threads, ExitStack() as open_pairs:
             pairs = _Pairs(self, open_pairs)
-            for unit, compared in zip(todo, threads.map(pairs.unit, todo), strict=True):
-                found.units += 1
+            for some, compared in zip(todo, threads.map(pairs.compare, todo), strict=True):
+                found.units += len(some)
                 found.rows += compared.rows
-                found.trusted += compared.is_trusted
+                found.trusted += compared.trusted
                 if compared.keys:
-                    suspects.setdefault(unit.table, set()).update(compared.keys)
+                    suspects.setdefault(some[0].table, set()).update(compared.keys)
                 self.tell(found)
         with _pair(self) as (active, standby):
             for table, keys in suspects.items():
@@ -146,10 +148,10 @@ class Comparer:
 
 @dataclass(slots=True)
 class _Compared:
-    """What comparing one unit came to: the keys of its suspects."""
+    """What comparing some units of a table came to: the keys of its suspects."""
 
     rows: int = 0
-    is_trusted: bool = False
+    trusted: int = 0
     keys: set[str] = field(default_factory=set)
 
 
@@ -157,29 +159,38 @@ class _Pairs:
     """A pair of connections for each thread."""
 
     def __init__(self, comparer: Comparer, stack: ExitStack) -> None:
-        self._comparer = comparer
+        self._dsns = comparer.active_dsn, comparer.standby_dsn
         self._free: list[tuple[Connection, Connection, ThreadPoolExecutor]] = []
         for number in range(comparer.workers):
             active, standby = stack.enter_context(_pair(comparer))
             self._free.append((active, standby, stack.enter_context(ThreadPoolExecutor(2, f"verify-{number}"))))
-        self._stored = Stored(comparer.trusts_days, comparer.reads_from)
+        self._stored = [Stored(comparer.trusts_days, comparer.reads_from) for _ in self._dsns]
 
-    def unit(self, unit: Unit) -> _Compared:
+    def compare(self, some: Sequence[Unit]) -> _Compared:
         active, standby, both = self._free.pop()
         try:
-            here = both.submit(self._signature, self._comparer.active_dsn, active, unit)
-            there = both.submit(self._signature, self._comparer.standby_dsn, standby, unit)
-            compared = _Compared(here.result()[0].rows, here.result()[1] and there.result()[1])
-            if here.result()[0] != there.result()[0]:
-                compared.keys = set(_suspects(active, standby, unit))
+            asked = [both.submit(self._signatures, place, one, some) for place, one in enumerate((active, standby))]
+            compared = _Compared()
+            for unit, (here, kept_here), (there, kept_there) in zip(
+                some, *(one.result() for one in asked), strict=True
+            ):
+                compared.rows += here.rows
+                compared.trusted += kept_here and kept_there
+                if here != there:
+                    compared.keys |= set(_suspects(active, standby, unit))
             return compared
         finally:
             self._free.append((active, standby, both))
 
-    def _signature(self, dsn: str, connection: Connection, unit: Unit) -> tuple[Signature, bool]:
+    def _signatures(self, place_of: int, connection: Connection, some: Sequence[Unit]) -> list[tuple[Signature, bool]]:
         # Said here of which of the two servers it is.
-        with mapped_errors(place(dsn)):
-            return self._stored.signature(connection, unit)
+        with mapped_errors(place(self._dsns[place_of])):
+            return self._stored[place_of].signatures(connection, some)
+
+
+def _in_pieces(of_table: list[Unit]) -> Iterator[list[Unit]]:
+    for start in range(0, len(of_table), SPANS_AT_ONCE):
+        yield of_table[start : start + SPANS_AT_ONCE]
 
 
 def _suspects(active: Connection, standby: Connection, unit: Unit, shift: int = 0, prefix: int = 0) -> Iterator[str]:
@@ -206,4 +217,6 @@ def _pair(comparer: Comparer) -> Iterator[tuple[Connection, Connection]]:
     ):
         for connection in (active, standby):
             connection.execute("SET max_parallel_workers_per_gather = 0")
+            # There are few groups, and nobody can tell the planner; it would rather sort all rows.
+            connection.execute("SET enable_sort = off")
         yield active, standby

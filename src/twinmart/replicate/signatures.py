@@ -1,14 +1,18 @@
 """Signatures of the rows of a table: how two marts are compared without sending their rows.
 
-The signature of a number of rows is their count and the sum of ``hash_record_extended`` of each. The sum tells a row
-that is there twice, which an exclusive or would not; values that compare as equal hash as equal. 64 bits a row: that a
-random difference hides in one span has a chance of some 5e-20. Cost measured on PostgreSQL 18: half a second for a
-million rows of 18 columns and core, a third of what md5 of their text takes.
+The signature of a number of rows is their count and the sum of a hash of each. The sum tells a row that is there twice,
+which an exclusive or would not. The hash of a row is made of those of its columns, each with a seed of its own, so that
+neither the order of columns nor how a value is stored has a part in it; values that compare as equal hash as equal. A
+row counts with 64 bits, one number or time with 32: that a random change of one hides has a chance of 2e-10.
+Measured on PostgreSQL 18: 0.3 s for a million rows of 18 columns and core, while ``hash_record``, for which a record is
+formed of each row first, takes 0.4 s.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
+from typing import LiteralString
 
 from psycopg import sql
 from psycopg.rows import class_row
@@ -20,14 +24,33 @@ from twinmart.db.sqlfiles import sql_text
 # A difference is narrowed down by so many buckets at a time.
 FAN_BITS = 6
 
+# Hash functions by type, alike in all versions. Columns of other types, of which there are few, go by way of a record.
+_HASHES: Mapping[str, LiteralString] = {
+    "smallint": "hashint2extended({column}, {seed})",
+    "integer": "hashint4extended({column}, {seed})",
+    "bigint": "hashint8extended({column}, {seed})",
+    "timestamp with time zone": "timestamptz_hash_extended({column}, {seed})",
+    "text": "hashtextextended({column}, {seed})",
+    "uuid": "uuid_hash_extended({column}, {seed})",
+    "jsonb": "jsonb_hash_extended({column}, {seed})",
+}
+# Before PostgreSQL 18 the function cannot be called by its name; the number that is hashed is the same.
+_OLDER: Mapping[str, LiteralString] = {
+    **_HASHES,
+    "timestamp with time zone": "timestamp_hash_extended({column} AT TIME ZONE 'UTC', {seed})",
+}
+# Nothing counts as another number in each column: multiples of the golden ratio, as a 64-bit fraction.
+_GOLDEN = 0x9E3779B97F4A7C15
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that both marts have: its columns by name, its key, and what it is divided by."""
+    """A table that both marts have: its columns by name, their types, its key, and what it is divided by."""
 
     schema_name: str
     table_name: str
     columns: tuple[str, ...]
+    types: tuple[str, ...]
     key: tuple[str, ...]
     partition_column: str | None
 
@@ -55,8 +78,15 @@ class Unit:
         if self.span is None or self.table.partition_column is None:
             return sql.SQL("true")
         column = sql.Identifier(self.table.partition_column)
-        ends = [sql.Literal(end) if self.key_kind == "epoch" else _moment(end) for end in self.span]
-        return sql.SQL("{0} >= {1} AND {0} < {2}").format(column, *ends)
+        return sql.SQL("{0} >= {1} AND {0} < {2}").format(column, *map(self.edge, self.span))
+
+    def edge(self, second: int) -> sql.Composable:
+        """Return an end of a span as a value of the column that the table is divided by."""
+        if self.key_kind == "epoch":
+            return sql.Literal(second)
+        if second == FOREVER:  # after a purge one partition stands for everything before
+            return sql.SQL("'-infinity'::timestamptz")
+        return sql.SQL("to_timestamp({})").format(sql.Literal(second))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +101,7 @@ def tables(connection: Connection) -> list[Table]:
     """Return the tables that cross the link and have a key."""
     with connection.cursor(row_factory=class_row(Table)) as cursor:
         return [
-            Table(found.schema_name, found.table_name, tuple(found.columns), tuple(found.key), found.partition_column)
+            replace(found, columns=tuple(found.columns), types=tuple(found.types), key=tuple(found.key))
             for found in cursor.execute(sql_text("verify/tables"))
         ]
 
@@ -93,11 +123,26 @@ def units(table: Table, divided: Sequence[PartitionedTable]) -> list[Unit]:
 
 def signature(connection: Connection, unit: Unit) -> Signature:
     """Return the signature of all rows of a unit."""
-    query = sql.SQL("SELECT count(*), coalesce(sum({hash}), 0) FROM {table} WHERE {condition}").format(
-        hash=_row_hash(unit.table), table=unit.table.identifier, condition=unit.condition()
+    return signatures(connection, [unit])[0]
+
+
+def signatures(connection: Connection, following: Sequence[Unit]) -> list[Signature]:
+    """Return the signatures of units of one table of which each begins where the one before ends, in one statement."""
+    first, last = following[0], following[-1]
+    number: sql.Composable = sql.SQL("1")
+    if first.span and last.span:
+        column = sql.Identifier(first.table.partition_column or "")
+        begins = sql.SQL(", ").join(one.edge(one.span[0]) for one in following if one.span)
+        number = sql.SQL("width_bucket({}, ARRAY[{}])").format(column, begins)
+        first = replace(first, span=(first.span[0], last.span[1]))
+    query = sql.SQL("SELECT {number}, count(*), sum({hash}) FROM {table} WHERE {condition} GROUP BY 1").format(
+        number=number,
+        hash=_row_hash(connection, first.table),
+        table=first.table.identifier,
+        condition=first.condition(),
     )
-    row = connection.execute(query).fetchone()
-    return Signature(int(row[0]), int(row[1])) if row else Signature(0, 0)
+    found = {number: Signature(int(rows), int(hashes)) for number, rows, hashes in connection.execute(query)}
+    return [found.get(number, Signature(0, 0)) for number in range(1, len(following) + 1)]
 
 
 def buckets(connection: Connection, unit: Unit, shift: int, prefix: int | None) -> dict[int, Signature]:
@@ -111,7 +156,7 @@ def buckets(connection: Connection, unit: Unit, shift: int, prefix: int | None) 
     ).format(
         key_hash=_key_hash(unit.table),
         mask=sql.Literal((1 << bits) - 1),
-        hash=_row_hash(unit.table),
+        hash=_row_hash(connection, unit.table),
         table=unit.table.identifier,
         condition=unit.condition(),
         before=_before(unit.table, shift, prefix),
@@ -123,7 +168,7 @@ def rows(connection: Connection, unit: Unit, bits: int, prefix: int) -> dict[str
     """Return the hash of every row of a bucket by its key."""
     query = sql.SQL("SELECT {key}, {hash} FROM {table} WHERE {condition} AND {before}").format(
         key=_key_text(unit.table),
-        hash=_row_hash(unit.table),
+        hash=_row_hash(connection, unit.table),
         table=unit.table.identifier,
         condition=unit.condition(),
         before=_before(unit.table, bits, prefix),
@@ -134,7 +179,7 @@ def rows(connection: Connection, unit: Unit, bits: int, prefix: int) -> dict[str
 def row_hashes(connection: Connection, table: Table, keys: Sequence[str]) -> dict[str, int]:
     """Return the hashes of the rows that have these keys; one that is not there is not in the result."""
     query = sql.SQL("SELECT {key}, {hash} FROM {table} WHERE {among}").format(
-        key=_key_text(table), hash=_row_hash(table), table=table.identifier, among=among(table)
+        key=_key_text(table), hash=_row_hash(connection, table), table=table.identifier, among=among(table)
     )
     return {key: int(value) for key, value in connection.execute(query, {"keys": list(keys)})}
 
@@ -155,8 +200,27 @@ def among(table: Table) -> sql.Composable:
     ).format(columns=_names(table.key), table=table.identifier)
 
 
-def _row_hash(table: Table) -> sql.Composable:
-    return sql.SQL("hash_record_extended(ROW({}), 0)").format(_names(table.columns))
+def _row_hash(connection: Connection, table: Table) -> sql.Composable:
+    return _hash_of_columns(table, is_older=connection.info.server_version < 18_00_00)
+
+
+@cache
+def _hash_of_columns(table: Table, *, is_older: bool) -> sql.Composable:
+    parts, others = [], []
+    for number, (name, kind) in enumerate(zip(table.columns, table.types, strict=True), 1):
+        form = (_OLDER if is_older else _HASHES).get(kind)
+        if form is None:
+            others.append(name)
+            continue
+        hashed = sql.SQL(form).format(column=sql.Identifier(name), seed=sql.Literal(number))
+        nothing = sql.Literal(number * _GOLDEN % (1 << 63))
+        parts.append(sql.SQL("coalesce({}, {})").format(hashed, nothing))
+    if others:
+        parts.append(sql.SQL("hash_record_extended(ROW({}), 0)").format(_names(others)))
+    # Hashed once more: of two rows that change places in a column, sums of exclusive ors alone would tell less.
+    whole = sql.SQL("hashint4extended(0, {})").format(sql.SQL(" # ").join(parts))
+    # Put together once, not for each statement.
+    return sql.SQL(whole.as_string())
 
 
 def _key_hash(table: Table) -> sql.Composable:
@@ -176,9 +240,3 @@ def _before(table: Table, bits: int, prefix: int | None) -> sql.Composable:
 
 def _names(columns: Sequence[str]) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
-
-
-def _moment(second: int) -> sql.Composable:
-    if second == FOREVER:  # after a purge one partition stands for everything before
-        return sql.SQL("'-infinity'::timestamptz")
-    return sql.SQL("to_timestamp({})").format(sql.Literal(second))

@@ -6,15 +6,13 @@ verification trusts nothing.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-from psycopg import sql
 
 from twinmart.db.connect import Connection
 from twinmart.db.partitions import Span, span_of
 from twinmart.db.sqlfiles import sql_text
-from twinmart.replicate.signatures import Signature, Unit, signature
+from twinmart.replicate.signatures import Signature, Unit, signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class _Known:
 
 
 class Stored:
-    """Gives signatures, trusting those kept for up to so many days; 0 trusts none and keeps none.
+    """Gives the signatures of one site, trusting those kept for up to so many days; 0 trusts none and keeps none.
 
     Of a span that ends after ``reads_from``, seconds since the epoch, none is trusted.
     """
@@ -38,49 +36,71 @@ class Stored:
     def __init__(self, days: float, reads_from: float = math.inf) -> None:
         self._days = days
         self._reads_from = reads_from
-        self._known: dict[tuple[int, str], _Known] = {}
+        self._known: dict[str, _Known] = {}
 
-    def signature(self, connection: Connection, unit: Unit) -> tuple[Signature, bool]:
-        """Return the signature of a unit, and whether it is one that was kept."""
-        if not self._days or unit.span is None or unit.span[1] > self._reads_from:
-            return signature(connection, unit), False
-        known = self._look(connection, unit)
-        writes = known.writes(unit.span)
-        kept = known.kept.get((*unit.span, writes))
-        if kept is not None:
-            return kept, True
-        made = signature(connection, unit)
-        # What was written meanwhile may be in the signature or not, so it is kept under the count from before.
-        self._keep(connection, unit, made, writes)
-        return made, False
+    def signatures(self, connection: Connection, units: Sequence[Unit]) -> list[tuple[Signature, bool]]:
+        """Return the signatures of units of one table in their order, each with whether it is one that was kept."""
+        if not self._days or units[0].span is None:
+            return [(made, False) for run in _runs(units) for made in signatures(connection, run)]
+        known = self._look(connection, units[0])
+        kept = {unit: self._trusted(known, unit) for unit in units}
+        made = {
+            unit: one
+            for run in _runs([unit for unit in units if kept[unit] is None])
+            for unit, one in zip(run, signatures(connection, run), strict=True)
+        }
+        self._keep(connection, known, made)
+        return [(kept[unit] or made[unit], kept[unit] is not None) for unit in units]
 
-    def _look(self, connection: Connection, unit: Unit) -> "_Known":
+    def _trusted(self, known: _Known, unit: Unit) -> Signature | None:
+        assert unit.span is not None  # noqa: S101  asked by the caller
+        if unit.span[1] > self._reads_from:
+            return None
+        return known.kept.get((*unit.span, known.writes(unit.span)))
+
+    def _look(self, connection: Connection, unit: Unit) -> _Known:
         """Return what a server says of a table; it is asked once, before the first span of it is looked at."""
-        key = (id(connection), unit.table.name)
-        if key not in self._known:
-            counted = connection.execute(sql_text("verify/writes"), {"table": unit.table.name}).fetchall()
+        name = unit.table.name
+        if name not in self._known:
+            counted = connection.execute(sql_text("verify/writes"), {"table": name}).fetchall()
             kept = connection.execute(
                 "SELECT from_key, to_key, writes, rows_counted, signature FROM ops.verify_signature"
                 " WHERE table_name = %s AND made_at > now() - make_interval(secs => %s)",
-                (unit.table.name, self._days * 86_400),
+                (name, self._days * 86_400),
             ).fetchall()
-            self._known[key] = _Known(
+            self._known[name] = _Known(
                 [(span_of(bound, unit.key_kind), int(writes)) for bound, writes in counted],
                 {(start, end, writes): Signature(int(rows), int(made)) for start, end, writes, rows, made in kept},
             )
-        return self._known[key]
+        return self._known[name]
 
-    def _keep(self, connection: Connection, unit: Unit, made: Signature, writes: int) -> None:
-        assert unit.span is not None  # noqa: S101  asked by the caller
-        with connection.transaction():
+    def _keep(self, connection: Connection, known: _Known, made: Mapping[Unit, Signature]) -> None:
+        """Keep signatures under the counts from before: what was written meanwhile may be in them or not."""
+        if not made:
+            return
+        with connection.transaction(), connection.cursor() as cursor:
             # The sessions of a replica are read-only unless they say otherwise; this table is the site's own.
-            connection.execute("SET TRANSACTION READ WRITE")
-            connection.execute(
-                sql.SQL(
-                    "INSERT INTO ops.verify_signature AS kept"
-                    " (table_name, from_key, to_key, rows_counted, signature, writes) VALUES (%s, %s, %s, %s, %s, %s)"
-                    " ON CONFLICT (table_name, from_key, to_key) DO UPDATE SET rows_counted = excluded.rows_counted,"
-                    " signature = excluded.signature, writes = excluded.writes, made_at = now()"
-                ),
-                (unit.table.name, *unit.span, made.rows, made.hashes, writes),
+            cursor.execute("SET TRANSACTION READ WRITE")
+            cursor.executemany(
+                "INSERT INTO ops.verify_signature AS kept"
+                " (table_name, from_key, to_key, rows_counted, signature, writes) VALUES (%s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT (table_name, from_key, to_key) DO UPDATE SET rows_counted = excluded.rows_counted,"
+                " signature = excluded.signature, writes = excluded.writes, made_at = now()",
+                [
+                    (unit.table.name, *unit.span, one.rows, one.hashes, known.writes(unit.span))
+                    for unit, one in made.items()
+                    if unit.span is not None
+                ],
             )
+
+
+def _runs(units: Sequence[Unit]) -> Iterator[list[Unit]]:
+    """Yield units in pieces within which each begins where the one before ends."""
+    run: list[Unit] = []
+    for unit in units:
+        if run and not (unit.span and run[-1].span and run[-1].span[1] == unit.span[0]):
+            yield run
+            run = []
+        run.append(unit)
+    if run:
+        yield run

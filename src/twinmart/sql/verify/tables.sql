@@ -13,6 +13,12 @@ SELECT
         ORDER BY attname::text COLLATE "C"
     ) AS columns,
     ARRAY(
+        SELECT format_type(atttypid, NULL)
+        FROM pg_attribute
+        WHERE attrelid = replicated.table_oid AND attnum > 0 AND NOT attisdropped
+        ORDER BY attname::text COLLATE "C"
+    ) AS types,
+    ARRAY(
         SELECT attribute.attname::text
         FROM pg_index AS index
         JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)

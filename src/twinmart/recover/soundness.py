@@ -19,9 +19,10 @@ from twinmart.replicate.watch import look
 from twinmart.site.mart import OWNER, READER, REPLICATOR
 from twinmart.watch.doctor import LEAST_FREE_BYTES
 
-# Written to see whether there is room; a page holds one row.
+# Written to see whether there is room: 16 MiB, a row a page, and not compressed to a few.
 _PROBE = b"""
-    CREATE TEMPORARY TABLE room AS SELECT repeat(md5(n::text), 240) AS filling FROM generate_series(1, 2048) AS n
+    CREATE TEMPORARY TABLE room (filling text STORAGE PLAIN);
+    INSERT INTO room SELECT repeat('x', 8000) FROM generate_series(1, 2048)
 """
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from twinmart.config.topology import next_epoch
 from twinmart.errors import LeaseRefused, NoConnection, NoWitness
 from twinmart.recover.witness.keeper import Keeper
 from twinmart.recover.witness.mart import Own
@@ -75,7 +76,7 @@ class Place:
         if found is None or found.beat != seen.beat or found.is_held or found.block_s > 0:
             raise LeaseRefused("no")
         self.held_until, self.blocked_until = self.clock + found.grace_s, self.clock + block_s
-        self.lease = replace(found, holder=site, epoch=found.epoch + 1, beat=found.beat + 1)
+        self.lease = replace(found, holder=site, epoch=next_epoch(found.epoch, site), beat=found.beat + 1)
         return self.lease
 
     def acknowledge(self) -> None:
@@ -200,7 +201,7 @@ class Losses(RuleBasedStateMachine):
 
     def _fail_over(self, site: int) -> None:
         mart = self.marts[site]
-        mart.is_replica, mart.active, mart.epoch = False, site, mart.epoch + 1
+        mart.is_replica, mart.active, mart.epoch = False, site, next_epoch(mart.epoch, site)
         self.failed_over += 1
 
     def _tick(self, site: int) -> None:

@@ -13,6 +13,7 @@ import urllib.request
 import uuid
 from typing import Any
 
+from twinmart.config.topology import next_epoch
 from twinmart.errors import LeaseRefused, NoWitness
 from twinmart.recover.witness.model import Lease
 
@@ -72,7 +73,8 @@ class EtcdWitness:
         is_as_seen = found is not None and (found.witness, found.beat) == (seen.witness, seen.beat)
         if found is None or not is_as_seen or found.is_held or found.block_s > 0:
             raise _refused(site, found)
-        new = Lease(found.witness, site, found.epoch + 1, found.beat + 1, found.grace_s, found.fences, is_held=True)
+        epoch = next_epoch(found.epoch, site)
+        new = Lease(found.witness, site, epoch, found.beat + 1, found.grace_s, found.fences, is_held=True)
         return self._write(new, found, revision, block_s)
 
     def acknowledge(self) -> None:

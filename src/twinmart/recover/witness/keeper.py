@@ -13,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from twinmart.config.topology import next_epoch
 from twinmart.errors import LeaseRefused, MartError, NoWitness
 from twinmart.recover.witness.decide import decide
 from twinmart.recover.witness.mart import Own
@@ -143,7 +144,7 @@ class Keeper:
             self._keep(mart, own, decision, began_at)
         elif not self.bounds.observe_only:
             decision = self._stand_by(mart, own, facts, decision)
-        elif own.claimed_epoch == own.epoch + 1:
+        elif own.claimed_epoch == next_epoch(own.epoch, self.site):
             mart.unclaim()
         self._note(mart, own, decision)
         return decision
@@ -188,14 +189,14 @@ class Keeper:
             mart.fence(own.epoch, "; ".join(decision.reasons))
 
     def _stand_by(self, mart: _Mart, own: Own, facts: Facts, decision: Decision) -> Decision:
-        next_epoch = own.epoch + 1
+        wanted = next_epoch(own.epoch, self.site)
         if decision.act not in ("take", "go on"):
             lease = facts.lease
             is_ours = lease is not None and lease.holder == self.site
-            if own.claimed_epoch == next_epoch and not is_ours and facts.witness_age_s is not None:
+            if own.claimed_epoch == wanted and not is_ours and facts.witness_age_s is not None:
                 mart.unclaim()
             return decision
-        if own.claimed_epoch != next_epoch and not mart.claim(own.active_site, own.contact, next_epoch):
+        if own.claimed_epoch != wanted and not mart.claim(own.active_site, own.contact, wanted):
             return Decision("wait", (f"site {own.active_site} has reached this one just now",))
         if decision.act == "take":
             assert facts.lease is not None  # noqa: S101  else it is not decided so

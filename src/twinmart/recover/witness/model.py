@@ -43,7 +43,7 @@ class Witness(Protocol):
         ...
 
     def take(self, seen: Lease, site: int, *, block_s: float) -> Lease:
-        """Take a lease that has ended, in the next epoch, and begin the anti-flap block.
+        """Take a lease that has ended, in the next epoch of the site, and begin the anti-flap block.
 
         Raises:
             LeaseRefused: it was renewed or taken since it was seen, is held, or the block stands.

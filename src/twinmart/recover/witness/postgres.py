@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
+from twinmart.config.topology import next_epoch
 from twinmart.db.connect import Connection, place
 from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import LeaseRefused, MartError, NoWitness
@@ -52,6 +53,7 @@ class PostgresWitness:
         """
         told: dict[str, object] = {
             "site": site,
+            "epoch": next_epoch(seen.epoch, site),
             "beat": seen.beat,
             "witness": seen.witness,
             "block_ms": round(block_s * 1000),

@@ -1,4 +1,4 @@
--- Take a lease that has ended, in the next epoch.
+-- Take a lease that has ended, in the next epoch of the site that takes it.
 -- grain   one row, or none where it is refused
 -- reads   nothing
 -- writes  twinmart_witness
@@ -6,7 +6,7 @@
 UPDATE twinmart_witness
 SET
     holder = %(site)s,
-    epoch = epoch + 1,
+    epoch = %(epoch)s,
     beat = beat + 1,
     held_until = clock_timestamp() + grace_ms * interval '1 millisecond',
     blocked_until = clock_timestamp() + %(block_ms)s * interval '1 millisecond'

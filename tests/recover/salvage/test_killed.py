@@ -14,6 +14,7 @@ import pytest
 from tests.etl.story import Switch
 from tests.faults.conftest import wait_until
 from tests.faults.sites import Collectors, Sites, new_home
+from tests.jobs.support import ALWAYS, set_options
 from tests.paths.fingerprint import Fingerprint
 from tests.recover.salvage.test_salvage import call
 from tests.support import running_server
@@ -51,6 +52,7 @@ def test_what_only_the_killed_site_has_is_brought_however_often_the_salvage_is_k
     ends = ends_of(sites.home)
     switch = Switch(sites.mart(1))
     ensure_collector(switch.mart, ensure_source(switch.mart, "pbx"), site=2)
+    set_options(sites.mart(1), **ALWAYS)
     collectors = Collectors(sites)
     crossed, unshipped, unloaded = (told(switch, 60 * part, 10 * part + 1) for part in range(3))
     # Heard by both, loaded and shipped.

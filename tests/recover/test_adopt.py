@@ -45,6 +45,23 @@ def test_a_source_that_only_the_survivor_heard_is_given_its_second_collector(mar
     assert adopt(mart, 1) == ("made: london_a", {("london_a", 1, True), ("london_b", 2, True)})
 
 
+def test_a_source_that_only_the_lost_site_heard_is_given_one_at_the_survivor(mart: Mart) -> None:
+    given(mart, 1, disabled=("london_a",))
+    told = "enabled: london_a; made: london_b"
+    assert adopt(mart, 1) == (told, {("london_a", 1, True), ("london_b", 2, True)})
+
+
+def test_a_site_in_its_place_takes_the_collector_over_and_the_survivor_gets_its_own(mart: Mart) -> None:
+    given(mart, 1, disabled=("london_a",))
+    told = "enabled: london_a; made: london_b"
+    assert adopt(mart, 3) == (told, {("london_a", 3, True), ("london_b", 2, True)})
+
+
+def test_a_third_site_is_given_the_name_that_is_free(mart: Mart) -> None:
+    given(mart, 2)
+    assert adopt(mart, 3) == ("made: london_a", {("london_a", 3, True), ("london_b", 2, True)})
+
+
 def test_a_collector_of_a_lost_standby_moves_to_the_site_in_its_place(mart: Mart) -> None:
     given(mart, 1, 2)
     assert adopt(mart, 3) == ("enabled: london_a", {("london_a", 3, True), ("london_b", 2, True)})

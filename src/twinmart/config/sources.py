@@ -19,6 +19,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _LONGEST_SCHEMA = 63
 
 
+# The first and the second collector of a source, neither above the other.
+Twin = Literal["a", "b"]
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A telephony server whose events are collected."""
@@ -38,7 +42,7 @@ class Collector:
     name: str
     source_key: int
     source_name: str
-    twin: Literal["a", "b"]
+    twin: Twin
     site: int
     idb_schema: str
     enabled: bool
@@ -72,16 +76,18 @@ def ensure_source(
     return Source(*row)
 
 
-def ensure_collector(connection: Connection, source: Source, *, site: int, store: Store | None = None) -> Collector:
+def ensure_collector(
+    connection: Connection, source: Source, *, site: int, store: Store | None = None, twin: Twin | None = None
+) -> Collector:
     """Return the collector that writes the source's events at the site, registering it if it is new.
 
-    The collector at the source's own site is twin a, the one at any other site twin b. With a new one comes the access
-    point of its interaction database, and application "mart" is connected to both.
+    The collector at the source's own site is twin a, the one at any other site twin b, unless ``twin`` says otherwise.
+    With a new one comes the access point of its interaction database, and application "mart" is connected to both.
 
     Raises:
-        WrongSetting: twin b stands at yet another site already.
+        WrongSetting: that twin stands at yet another site already.
     """
-    twin = "a" if site == source.site else "b"
+    twin = twin or ("a" if site == source.site else "b")
     name = f"{source.name}_{twin}"
     with writing(connection):
         store = store or _store(connection)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from twinmart import errors
-from twinmart.config.sources import collectors, ensure_collector, ensure_source
+from twinmart.config.sources import Twin, collectors, ensure_collector, ensure_source
 from twinmart.config.store import Store
 from twinmart.config.topology import raise_epoch
 from twinmart.replicate import fence
@@ -112,10 +112,10 @@ class SiteConfiguration:
             self._switch(store, "access_point", site, on=on)
 
     def adopt_collectors(self, at: int, site: int) -> str:
-        """Give every source a collector at this site; say which.
+        """Give every source a collector at each of the two sites; say which.
 
         Objects that are disabled are used again, at their own site if it is one of the two. A source whose second
-        collector stood at another site has it moved; one that never had a second collector is given one.
+        collector stood at another site has it moved; one that only one of the sites hears is given one at the other.
         """
         with self._world.change(at) as connection:
             store = self._store_in(connection)
@@ -129,12 +129,7 @@ class SiteConfiguration:
                 store.put("collector", one.name, place, enabled=True)
                 if store.find("access_point", one.name) is not None:
                     store.put("access_point", one.name, place, enabled=True)
-            heard = {one.source_name for one in collectors(connection) if one.site == site}
-            deaf = [one.name for one in store.all("source") if one.enabled and one.name not in heard]
-            made = [
-                ensure_collector(connection, ensure_source(connection, name, store=store), site=site, store=store).name
-                for name in deaf
-            ]
+            made = [name for place in (at, site) for name in _give(connection, store, place)]
         told = [f"enabled: {', '.join(one.name for one in free)}"] if free else []
         told += [f"made: {', '.join(made)}"] if made else []
         return "; ".join(told) or "none was disabled, and none was missing"
@@ -172,6 +167,21 @@ class SiteConfiguration:
 
     def _store_in(self, connection: Connection) -> Store:
         return Store(connection, author="twinmart recover", reason=f"run {self._world.run[:8]}")
+
+
+def _give(connection: Connection, store: Store, site: int) -> list[str]:
+    """Make a collector at a site for each source that has none there; return their names."""
+    known, made = collectors(connection), []
+    for name in [one.name for one in store.all("source") if one.enabled]:
+        twins = {one.site: one.twin for one in known if one.source_name == name}
+        if site in twins:
+            continue
+        # One may bear the name that the site's would have, since it was moved or the source was.
+        free: dict[Twin, Twin] = {"a": "b", "b": "a"}
+        twin = next((free[one] for one in twins.values()), None)
+        source = ensure_source(connection, name, store=store)
+        made.append(ensure_collector(connection, source, site=site, store=store, twin=twin).name)
+    return made
 
 
 def _is_free(store: Store, collector: Object, sites: set[int]) -> bool:

@@ -11,7 +11,6 @@ from twinmart.recover.steps_common import (
     REQUEST_AGGREGATES,
     all_on,
     as_original,
-    deaf,
     marked,
 )
 from twinmart.recover.steps_switch import (
@@ -78,7 +77,7 @@ def _wait(act: Act) -> str:
 
 def _collectors_are_on(facts: Facts, wish: Wish) -> bool:
     survivor = facts[wish.survivor]
-    return all_on(survivor, wish.newcomer) and not deaf(survivor, wish.survivor)
+    return all(all_on(survivor, site) for site in (wish.survivor, wish.newcomer))
 
 
 def _adopt(act: Act) -> str:

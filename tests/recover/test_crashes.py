@@ -10,6 +10,9 @@ from tests.paths.fingerprint import Fingerprint
 from tests.recover.conftest import Disaster, disaster, undisturbed
 from tests.support import MartServer
 
+# The deaths at every place are tried in so many parts, of minutes each.
+PARTS = 6
+
 
 class Killed(BaseException):
     """The tool died here."""
@@ -58,9 +61,10 @@ def test_a_failover_killed_anywhere_is_gone_on_with(server: MartServer, other_se
 
 
 @pytest.mark.soak
-def test_a_failover_killed_at_every_place(server: MartServer, other_server: MartServer) -> None:
+@pytest.mark.parametrize("first", range(1, PARTS + 1))
+def test_a_failover_killed_at_every_place(server: MartServer, other_server: MartServer, first: int) -> None:
     points, wanted = counted(server, other_server)
-    for number in range(1, points + 1):
+    for number in range(first, points + 1, PARTS):
         with disaster(server, other_server) as made:
             killed_at(made, number)
             assert made.state() == wanted, f"killed at {number} of {points}"

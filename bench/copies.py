@@ -1,67 +1,71 @@
 """What the first copy of a mart costs, beside PostgreSQL's own programs on the same database in the same run.
 
-Online is compared with ``pg_dump -Fd -j2`` and ``pg_restore -j2`` into an empty database; a copy of the files with
-``pg_basebackup`` alone, which ends where ours has still to make a subscriber of the copy and to exchange the clusters.
+Online is compared with ``pg_dump -Fd -j2`` and ``pg_restore -j2`` into an empty database; a copy of the files, which a
+return makes after a failover, with ``pg_basebackup`` alone. That ends where ours has still to make a subscriber of the
+copy and to exchange the clusters.
 """
 
 import argparse
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.large import GB_1, Size, by_role, gigabytes, two_sites
+from bench.failover import command, end_servers, fail_over, kill, leave_behind, timings
+from bench.large import by_role, gigabytes
 from bench.report import Figure, show, stopwatch
 from twinmart.db.connect import connect
 from twinmart.replicate import copy, link
 from twinmart.replicate.ends import End, reach
+from twinmart.site.home import Home
 from twinmart.site.postgres import Server
 
 OTHER = "restored"
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(home: Home, chosen: argparse.Namespace) -> None:
     """Measure and print."""
-    options = argparse.ArgumentParser()
-    options.add_argument("--days", type=int, default=GB_1.days)
-    options.add_argument("--calls", type=int, default=GB_1.calls)
-    options.add_argument("--folder", type=Path)
-    chosen = options.parse_args(argv)
     online = Figure("copy online", "s", limit_name="pg_dump and pg_restore, -j2")
-    files = Figure("copy of the files", "s", limit_name="pg_basebackup")
     again = Figure("copy online onto an old copy", "s")
-    with tempfile.TemporaryDirectory(prefix="twinmart-bench-") as passing:
-        Path(passing).chmod(0o755)
-        home = two_sites(chosen.folder or Path(passing) / "home", Size(chosen.days, chosen.calls))
-        try:
-            ends = by_role(home)
-            gb = gigabytes(ends[1])
-            online.limits.append(_dump_and_restore(ends[1], ends[2]))
-            _clear(ends, empty=True)
-            online.values.append(_set_up(ends, "online"))
-            _clear(ends, empty=False)
-            again.values.append(_set_up(ends, "online"))
-            files.limits.append(_base_backup(ends[1], ends[2]))
-            _clear(ends, empty=False)
-            show(f"copies of {gb:.1f} GB", [online, again])
-            files.values.append(_set_up(ends, "physical"))
-            show("and of the files", [files])
-        finally:
-            home.down()
+    files = Figure("copy of the files in a return", "s", limit_name="pg_basebackup")
+    ends = by_role(home)
+    gb = gigabytes(ends[1])
+    for _ in range(chosen.runs):
+        online.limits.append(_dump_and_restore(ends[1], ends[2]))
+        online.values.append(_copy_online(ends, onto_nothing=True))
+        again.values.append(_copy_online(ends, onto_nothing=False))
+    for _ in range(chosen.runs):
+        limit_s, spent_s = _return_by_files(home)
+        files.limits.append(limit_s)
+        files.values.append(spent_s)
+    show(f"copies of {gb:.1f} GB, {chosen.runs} runs", [online, again, files])
 
 
-def _set_up(ends: dict[int, End], method: copy.Method) -> float:
+def _copy_online(ends: dict[int, End], *, onto_nothing: bool) -> float:
+    link.tear_down(ends[1], ends[2])
+    with reach(ends[2], "bench") as standby:
+        if onto_nothing:
+            copy.empty(standby)
+        standby.execute("CHECKPOINT")
     with stopwatch() as elapsed:
-        link.set_up(ends[1], ends[2], method=method, discard_standby=True)
+        link.set_up(ends[1], ends[2], method="online", discard_standby=True)
     return elapsed()
 
 
-def _clear(ends: dict[int, End], *, empty: bool) -> None:
-    link.tear_down(ends[1], ends[2])
-    with reach(ends[2], "bench") as standby:
-        if empty:
-            copy.empty(standby)
-        standby.execute("CHECKPOINT")
+def _return_by_files(home: Home) -> tuple[float, float]:
+    """Lose site 1 and bring it back by a copy of files; return the seconds of a plain copy, and of the step."""
+    leave_behind(home)
+    kill(home)
+    fail_over(home)
+    end_servers(home)
+    home.up()
+    ends = by_role(home)
+    limit_s = _base_backup(ends[1], ends[2])
+    report = command(home, "return", "--active", "2", "--copy", "physical", "--yes", "2")
+    print(report[-400:])
+    spent_s = timings(home)["  copy-mart"]
+    command(home, "switchover", "--yes", "1")
+    end_servers(home)
+    return limit_s, spent_s
 
 
 def _dump_and_restore(source: End, target: End) -> float:
@@ -103,7 +107,3 @@ def _run(server: Server, command: Sequence[str | Path]) -> None:
     done = server.account.run([server.programs / str(program), *rest], cwd=server.folder, timeout_s=1800)
     if done.returncode:
         raise RuntimeError(f"{program}: {done.stderr[-2000:]}")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,8 +2,6 @@
 
 Site 1 is killed with loads behind, and the command is run as an operator runs it: as a process of its own. Afterwards
 site 1 comes back and is made active again, so that the next run finds what the first one found.
-
-``python -m bench.failover --days 400 --calls 5000 --folder DIR`` keeps the sites in DIR for another time.
 """
 
 import argparse
@@ -14,7 +12,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +21,7 @@ from typing import Any
 
 from tests.etl.story import DAWN, SESSION, Switch
 
-from bench.large import GB_1, Size, as_owner, gigabytes, two_sites
+from bench.large import as_owner, gigabytes
 from bench.report import stopwatch
 from twinmart.collect.idb import Idb
 from twinmart.collect.records import Record, Tag
@@ -131,11 +128,11 @@ def fail_over(home: Home) -> Mapping[str, float]:
     return {**timings(home, began), WHOLE: elapsed()}
 
 
-def timings(home: Home, began: datetime) -> dict[str, float]:
+def timings(home: Home, began: datetime | None = None) -> dict[str, float]:
     """Return what the report of the last run says, in seconds, with the times counted from a moment."""
     told: dict[str, Any] = json.loads(command(home, "runs", "report", "--json"))
-    started = (datetime.fromisoformat(told["started_at"]) - began).total_seconds()
-    found = {"command to begin of the run": started}
+    started = datetime.fromisoformat(told["started_at"])
+    found = {"command to begin of the run": (started - (began or started)).total_seconds()}
     if told["rto_ms"] is not None:
         found["command to first committed load"] = told["rto_ms"] / 1000
     steps = {f"  {step['step']}": step["spent_ms"] / 1000 for step in told["steps"] if step.get("state") == "done"}
@@ -183,27 +180,9 @@ def show(title: str, found: Sequence[Mapping[str, float]]) -> None:
         print(f"  {name:<52}{statistics.median(values):8.2f} s  ({min(values):.2f} to {max(values):.2f})", flush=True)
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(home: Home, chosen: argparse.Namespace) -> None:
     """Measure and print."""
-    options = argparse.ArgumentParser()
-    options.add_argument("--days", type=int, default=GB_1.days)
-    options.add_argument("--calls", type=int, default=GB_1.calls)
-    options.add_argument("--runs", type=int, default=3)
-    options.add_argument("--folder", type=Path)
-    options.add_argument("--silent", action="store_true", help="the lost site keeps its address and answers nothing")
-    chosen = options.parse_args(argv)
-    size = Size(chosen.days, chosen.calls)
-    with tempfile.TemporaryDirectory(prefix="twinmart-bench-") as passing:
-        Path(passing).chmod(0o755)
-        home = two_sites(chosen.folder or Path(passing) / "home", size)
-        try:
-            gb = gigabytes(ends_of(home)[2])
-            found = measure(home, chosen.runs, is_silent=chosen.silent)
-            how = "answers nothing" if chosen.silent else "refuses"
-            show(f"failover, {gb:.1f} GB, {size.days} days of facts, the lost site {how}, {chosen.runs} runs", found)
-        finally:
-            home.down()
-
-
-if __name__ == "__main__":
-    main()
+    gb = gigabytes(ends_of(home)[2])
+    found = measure(home, chosen.runs, is_silent=chosen.silent)
+    how = "answers nothing" if chosen.silent else "refuses"
+    show(f"failover, {gb:.1f} GB, {chosen.days} days of facts, the lost site {how}, {chosen.runs} runs", found)

@@ -3,7 +3,10 @@
 A mart of 400 days has some 4,400 partitions, and what grows with those is felt before what grows with rows.
 """
 
-from collections.abc import Iterator
+import argparse
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +18,7 @@ from psycopg import sql
 from bench import day
 from bench.report import stopwatch
 from twinmart.collect.idb import Idb
-from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.config.sources import Collector, ensure_collector, ensure_source
 from twinmart.config.topology import active_site
 from twinmart.db.connect import Connection, session
 from twinmart.db.partitions import ensure_partitions
@@ -40,6 +43,9 @@ SELECT
 FROM generate_series(1, %(rows)s) AS n
 """
 
+# Days are filled, and tables analyzed, by so many at once: there are two cores.
+WRITERS = 2
+
 _HISTORY: LiteralString = """
 INSERT INTO ctl.audit_log (audit_key, created_at, job, epoch, site, row_count)
 SELECT -n, %(from_at)s::timestamptz + n * interval '1 minute', 'transform', 1, 1, 10
@@ -55,7 +61,7 @@ class Size:
     calls: int
 
 
-SMALL, GB_1, GB_10 = Size(1, 100), Size(60, 2_000), Size(400, 5_000)
+SMALL, GB_1, GB_10 = Size(1, 100), Size(60, 2_000), Size(400, 7_000)
 
 
 def two_sites(folder: Path, size: Size) -> Home:
@@ -80,22 +86,27 @@ def two_sites(folder: Path, size: Size) -> Home:
     with stopwatch() as elapsed:
         link.set_up(ends[1], ends[2], method="physical")
     print(f"  copied it in {elapsed():.0f} s", flush=True)
-    for collector in ours:
-        with as_owner(ends[collector.site]) as there:
-            Idb.open(there, collector.idb_schema)
-            last = _fill_events(
-                there, sql.Identifier(collector.idb_schema, "event"), size, _OF_IDB, collector.idb_schema
-            )
-        with session(ends[1].dsn, application_name="bench", autocommit=True) as mart:
+    with ThreadPoolExecutor(len(ours)) as threads:
+        lasts = list(threads.map(lambda one: _hear(ends[one.site], one, size), ours))
+    with session(ends[1].dsn, application_name="bench", autocommit=True) as mart:
+        for collector, last in zip(ours, lasts, strict=True):
             mart.execute(
                 "INSERT INTO ctl.extract_watermark VALUES (%s, %s, %s, now())",
                 (collector.key, last, datetime.now(UTC) - timedelta(hours=1)),
             )
-    for end in ends.values():
-        with reach(end, "bench") as there:
-            there.execute("VACUUM ANALYZE")
-            there.execute("CHECKPOINT")
     return home
+
+
+@contextmanager
+def marts(chosen: argparse.Namespace) -> Iterator[Home]:
+    """Give two started sites of the size that was chosen; without a folder for them they are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="twinmart-bench-") as passing:
+        Path(passing).chmod(0o755)
+        home = two_sites(chosen.folder or Path(passing) / "home", Size(chosen.days, chosen.calls))
+        try:
+            yield home
+        finally:
+            home.down()
 
 
 def by_role(home: Home) -> dict[int, End]:
@@ -105,6 +116,11 @@ def by_role(home: Home) -> dict[int, End]:
     return {1: ends[active], 2: next(end for site, end in ends.items() if site != active)}
 
 
+# Every table; the partitions of one are vacuumed with it.
+_FILLED: LiteralString = """
+SELECT oid::regclass FROM pg_class
+WHERE relkind IN ('r', 'p') AND oid >= 16384 AND NOT relispartition AND relpersistence = 'p'
+"""
 _OF_GIDB: LiteralString = "source_key, batch"
 _OF_IDB: LiteralString = "session_key, received_at"
 
@@ -114,14 +130,42 @@ def grow(end: End, size: Size) -> None:
     midnight = _midnight()
     with session(end.dsn, application_name="bench", autocommit=True) as mart:
         ensure_partitions(mart, midnight - timedelta(days=size.days), midnight)
+    with ThreadPoolExecutor(WRITERS) as threads:
+        list(threads.map(lambda first: _fill_days(end, size, range(size.days - first, 0, -WRITERS)), range(WRITERS)))
+        with _quick(end) as mart:
+            mart.execute(_HISTORY, {"from_at": midnight - timedelta(days=size.days), "days": size.days})
+            _fill_events(mart, sql.Identifier("gidb", "event"), size, _OF_GIDB, "gidb")
+            names = [str(name) for (name,) in mart.execute(_FILLED)]
+        list(threads.map(lambda first: _vacuum(end, names[first::WRITERS]), range(WRITERS)))
+
+
+def _fill_days(end: End, size: Size, days: Iterable[int]) -> None:
+    with _quick(end) as mart:
+        for number in days:
+            from_at = _midnight() - timedelta(days=number)
+            day.insert(mart, from_at, timedelta(hours=22), size.calls, f"{from_at:%Y%m%d}")
+
+
+def _vacuum(end: End, tables: Sequence[str]) -> None:
+    with _quick(end) as mart:
+        for name in tables:
+            mart.execute(f"VACUUM ANALYZE {name}")
+
+
+@contextmanager
+def _quick(end: End) -> Iterator[Connection]:
     with reach(end, "bench") as mart:
         mart.execute("SET session_replication_role = replica")
         mart.execute("SET synchronous_commit = off")
-        for number in range(size.days, 0, -1):
-            from_at = midnight - timedelta(days=number)
-            day.insert(mart, from_at, timedelta(hours=22), size.calls, f"{from_at:%Y%m%d}")
-        mart.execute(_HISTORY, {"from_at": midnight - timedelta(days=size.days), "days": size.days})
-        _fill_events(mart, sql.Identifier("gidb", "event"), size, _OF_GIDB, "gidb")
+        yield mart
+
+
+def _hear(end: End, collector: Collector, size: Size) -> int:
+    """Fill a collector's interaction database; return the number of its last event."""
+    with as_owner(end) as there:
+        Idb.open(there, collector.idb_schema)
+        table = sql.Identifier(collector.idb_schema, "event")
+        return _fill_events(there, table, size, _OF_IDB, collector.idb_schema)
 
 
 @contextmanager

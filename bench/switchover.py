@@ -7,19 +7,17 @@ least as often. The moments are those of the commits, as the servers themselves 
 import argparse
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 
 from tests.etl.story import DAWN, Switch
 
 from bench.failover import StorySite, command, hear, show, timings
-from bench.large import GB_1, Size, gigabytes, two_sites
+from bench.large import gigabytes
 from bench.report import stopwatch
 from twinmart.config.store import Store
 from twinmart.db.connect import session
@@ -112,25 +110,8 @@ def _wait_for_load(home: Home, site: int) -> None:
         time.sleep(0.2)
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(home: Home, chosen: argparse.Namespace) -> None:
     """Measure and print."""
-    options = argparse.ArgumentParser()
-    options.add_argument("--days", type=int, default=GB_1.days)
-    options.add_argument("--calls", type=int, default=GB_1.calls)
-    options.add_argument("--runs", type=int, default=4)
-    options.add_argument("--folder", type=Path)
-    chosen = options.parse_args(argv)
-    size = Size(chosen.days, chosen.calls)
-    with tempfile.TemporaryDirectory(prefix="twinmart-bench-") as passing:
-        Path(passing).chmod(0o755)
-        home = two_sites(chosen.folder or Path(passing) / "home", size)
-        try:
-            gb = gigabytes(ends_of(home)[2])
-            found = measure(home, chosen.runs)
-            show(f"switchover, {gb:.1f} GB, {size.days} days of facts, {chosen.runs} runs", found)
-        finally:
-            home.down()
-
-
-if __name__ == "__main__":
-    main()
+    gb = gigabytes(ends_of(home)[2])
+    found = measure(home, chosen.runs)
+    show(f"switchover, {gb:.1f} GB, {chosen.days} days of facts, {len(found)} runs", found)

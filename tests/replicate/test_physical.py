@@ -72,6 +72,15 @@ def test_files_are_copied_and_the_catch_up_follows(apart: Pair) -> None:
     assert turn.reverse(apart.source, apart.target)
     assert look(apart.target, apart.source).is_ready
     fresh.other_mart.close()
+    apart.mart.close()
+    # What was made by copying files can itself be copied so, though it recovered up to a place that is long past.
+    link.set_up(apart.target, apart.source, method="physical", discard_standby=True)
+    assert look(apart.target, apart.source).is_ready
+    with reach(apart.source, "test") as mart:
+        assert (
+            mart.execute("SELECT name FROM pg_settings WHERE name ~ '^recovery_target' AND sourceline > 0").fetchall()
+            == []
+        )
 
 
 @pytest.mark.parametrize(

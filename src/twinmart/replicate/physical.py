@@ -30,6 +30,12 @@ Tell = Callable[[str], None]
 _LONGEST_S = 24 * 3600
 _FRESH = "copy-"
 
+# Settings that the two programs leave in a cluster, and that would stop whoever recovers from a backup of it.
+_OF_RECOVERY = (
+    "primary_conninfo",
+    *(f"recovery_target{one}" for one in ("", "_timeline", "_inclusive", "_action", "_name", "_time", "_xid", "_lsn")),
+)
+
 # Nothing may be applied before the copy has its fences and stands in its place.
 _AT_REST = {"max_logical_replication_workers": "0"}
 
@@ -140,8 +146,12 @@ def back_up(here: Server, fresh: Server, *more: str) -> None:
 def _subscribe(here: Server, fresh: Server, database: str, name: str) -> None:
     """Let the copy catch up to a slot of the source and become a server of its own, with another identity.
 
-    The program insists on a publication that it makes itself; it is exchanged for ours before anything is sent.
+    The program insists on a publication that it makes itself; it is exchanged for ours before anything is sent. It
+    leaves behind up to where it recovered: a source that was once made this way hands that on, and it is long past.
     """
+    kept = fresh.data / "postgresql.auto.conf"
+    lines = kept.read_text(encoding="utf-8").splitlines(keepends=True)
+    fresh.account.write(kept, "".join(line for line in lines if not line.startswith("recovery_target")))
     for file in ("twinmart.conf", "pg_hba.conf"):  # as the server itself writes them at each start
         shutil.copyfile(here.data / file, fresh.data / file)
         shutil.chown(fresh.data / file, fresh.account.uid, fresh.account.gid)
@@ -160,7 +170,8 @@ def _make_ours(source: End, target: End, fresh: Server, database: str, name: str
     roles = (SUPERUSER, OWNER, READER, REPLICATOR)
     create_database(fresh.dsn(), {role: fresh.password(role) for role in roles}, database=database)
     with _superuser(fresh, database) as line:
-        line.execute("ALTER SYSTEM RESET primary_conninfo")
+        for setting in _OF_RECOVERY:
+            line.execute(sql.SQL("ALTER SYSTEM RESET {}").format(sql.Identifier(setting)))
         subscription.adopt(line, name, source)
         for publication in (PUBLICATION, name):
             line.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(publication)))

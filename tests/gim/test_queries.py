@@ -27,6 +27,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "agent_interaction_states": [("101", 206), ("102", 30)],
     "agent_lunch": [("102", "Lunch", 300)],
     "agent_rings": [("101", 5), ("102", 8)],
+    "agent_segment_hour": [("101", "NO_VALUE", 1, 90), ("101", "gold", 2, 116), ("102", "gold", 1, 30)],
     "agent_sessions": [("101", NINE - 100, None, 1), ("102", NINE - 100, None, 1)],
     "agent_state_totals": [("101", "Busy", 216), ("102", "Busy", 30), ("102", "NotReady", 300)],
     "anchors": [("5551", "101"), ("5553", "102"), ("101", "101")],
@@ -42,6 +43,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "hours": [(9, 4)],
     "intervals": [(NINE, 1), (NINE + 900, 1), (NINE + 1800, 1), (NINE + 2700, 1)],
     "interaction_flow": [(1, "102", "Transferred", "Received"), (2, "101", "Completed", "ReceivedTransfer")],
+    "interaction_volume_segment": [("NO_VALUE", 1, 1, 0), ("gold", 2, 2, 0), ("silver", 1, 0, 1)],
     "interactions_by_type": [("INBOUND", 3), ("OUTBOUND", 1)],
     "mapping": [
         ("Colour", "user_data_cust_dim_1", "dim_attribute_1", "IRF_INITIAL", "white"),

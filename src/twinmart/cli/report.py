@@ -65,6 +65,10 @@ _Group = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only age
 _Source = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these sources.")]
 _Site = Annotated[list[int] | None, typer.Option(min=1, help="Only sources of these sites.")]
 _Tenant = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these tenants.")]
+_Segment = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these segments of customers.")]
+_Service = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these types of service.")]
+_Subtype = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these kinds of a service.")]
+_Result = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these results for the business.")]
 _Interaction = Annotated[str | None, typer.Option(metavar="ID", help="Only this interaction.")]
 _ServiceLevel = Annotated[int | None, typer.Option(min=1, max=9, help="Formula of the service level, for all queues.")]
 _At = Annotated[int | None, typer.Option("--at-site", min=1, help="Site that answers; else the active one.")]
@@ -130,7 +134,8 @@ def run_report(
     ctx: typer.Context, name: _Name, from_: _From = None, to: _To = None, preset: _Preset = None, zone: _Zone = None,
     by: _By = None, from_hour: _FromHour = None, to_hour: _ToHour = None, queue: _Queue = None, agent: _Agent = None,
     group: _Group = None, source: _Source = None, site: _Site = None, tenant: _Tenant = None,
-    interaction: _Interaction = None, service_level: _ServiceLevel = None,
+    customer_segment: _Segment = None, service_type: _Service = None, service_subtype: _Subtype = None,
+    business_result: _Result = None, interaction: _Interaction = None, service_level: _ServiceLevel = None,
     format_: Annotated[
         str | None, typer.Option("-o", "--output", metavar="FORMAT", help="table, csv, xlsx, json, html or parquet.")
     ] = None,
@@ -148,7 +153,9 @@ def run_report(
     question = _question(
         _kept(dsn, name), from_=from_, to=to, preset=preset, zone=zone, by=by, from_hour=from_hour, to_hour=to_hour,
         queue=names(queue), agent=names(agent), group=names(group), source=names(source), site=tuple(site or ()),
-        tenant=names(tenant), interaction=interaction, service_level=service_level,
+        tenant=names(tenant), customer_segment=names(customer_segment), service_type=names(service_type),
+        service_subtype=names(service_subtype), business_result=names(business_result), interaction=interaction,
+        service_level=service_level,
     )  # fmt: skip
     with ask(dsn, question, site=number) as answer:
         if to_file is not None:
@@ -163,7 +170,9 @@ def save_report(
     from_: _From = None, to: _To = None, preset: _Preset = None, zone: _Zone = None,
     by: _By = None, from_hour: _FromHour = None, to_hour: _ToHour = None, queue: _Queue = None, agent: _Agent = None,
     group: _Group = None, source: _Source = None, site: _Site = None, tenant: _Tenant = None,
-    interaction: _Interaction = None, service_level: _ServiceLevel = None, as_json: _Json = False,
+    customer_segment: _Segment = None, service_type: _Service = None, service_subtype: _Subtype = None,
+    business_result: _Result = None, interaction: _Interaction = None, service_level: _ServiceLevel = None,
+    as_json: _Json = False,
 ) -> None:  # fmt: skip
     """Keep a report with its period, grouping and filters under a name; ask it with: twinmart report NAME.
 
@@ -173,7 +182,9 @@ def save_report(
     question = _question(
         Question(report), from_=from_, to=to, preset=preset, zone=zone, by=by, from_hour=from_hour, to_hour=to_hour,
         queue=names(queue), agent=names(agent), group=names(group), source=names(source), site=tuple(site or ()),
-        tenant=names(tenant), interaction=interaction, service_level=service_level,
+        tenant=names(tenant), customer_segment=names(customer_segment), service_type=names(service_type),
+        service_subtype=names(service_subtype), business_result=names(business_result), interaction=interaction,
+        service_level=service_level,
     )  # fmt: skip
     with _active(ctx) as mart:
         kept = save(mart, name, question, author=_who())

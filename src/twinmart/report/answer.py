@@ -24,7 +24,7 @@ from twinmart.report.age import Age, age
 from twinmart.report.catalogue import Column, Report
 from twinmart.report.measures import DEFAULT_SERVICE_LEVEL
 from twinmart.report.own import Own, own_measures
-from twinmart.report.question import Asked, Question, settle
+from twinmart.report.question import FILTERS, Asked, Question, settle
 
 COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
 
@@ -90,9 +90,7 @@ class Answer:
 # The aggregates that a report reads, by the tables that its statement names.
 _SETS = re.compile(r"\bagg\.(\w+?)_subhr\b")
 
-_TOLD = frozenset(
-    {"queue", "agent", "group", "source", "site", "tenant", "interaction", "service_level", "from_hour", "to_hour"}
-)
+_TOLD = frozenset({*FILTERS, "interaction", "service_level", "from_hour", "to_hour"})
 
 
 @contextmanager

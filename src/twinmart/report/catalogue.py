@@ -12,6 +12,7 @@ TEXT, WHOLE, NUMBER, FLAG, TIME, LIST = "text", "whole", "number", "flag", "time
 
 _ENTITY = ("tenant", "site", "source")
 _KIND = ("media_type", "interaction_type")
+_ABOUT = ("customer_segment", "service_type", "service_subtype", "business_result")
 
 _QUEUE_FILTERS = ("queue", "source", "site", "tenant")
 _AGENT_FILTERS = ("agent", "group", "source", "site", "tenant")
@@ -165,8 +166,8 @@ _ALL = (
         "interaction-traffic",
         "Interaction Traffic",
         "Interactions by the time at which they reached the contact centre: taken, in time, abandoned.",
-        (*_grouped("tenant", *_KIND), *_measured("interaction")),
-        ("tenant",), ("hour", "interaction_type"), ("interaction-flow",),
+        (*_grouped("tenant", *_KIND, *_ABOUT), *_measured("interaction")),
+        ("tenant", *_ABOUT), ("hour", "interaction_type"), ("interaction-flow",),
     ),
     Report(
         "daily-multi-site",
@@ -206,7 +207,7 @@ _ALL = (
         _listed(
             "start_at", "end_at", "interaction_id", "ordinal:n", "handling_attempt_id", "tenant", "source", "site:n", "media_type",
             "interaction_type", "attempt_kind", "agent", "target_resource", "technical_result", "result_reason", "resource_role",
-            "role_reason", "last_queue", "source_address", "target_address", "queue_time_s", "routing_point_time_s", "mediation_time_s",
+            "role_reason", "last_queue", "source_address", "target_address", *_ABOUT, "queue_time_s", "routing_point_time_s", "mediation_time_s",
             "answered_at", "total_time_s", "customer_dial_count:n", "customer_dial_time_s", "customer_ring_count:n",
             "customer_ring_time_s", "customer_talk_count:n", "customer_talk_time_s", "customer_hold_count:n", "customer_hold_time_s",
             "customer_acw_count:n", "customer_acw_time_s", "customer_handle_count:n", "consult_initiated_count:n",
@@ -214,7 +215,7 @@ _ALL = (
             "conference_initiated_time_s", "conference_joined_count:n", "conference_joined_time_s", "other_talk_time_s", "active:f",
             "stop_action",
         ),
-        ("queue", *_AGENT_FILTERS), drill=("interaction-flow",),
+        ("queue", *_AGENT_FILTERS, *_ABOUT), drill=("interaction-flow",),
     ),
     Report(
         "interaction-flow",

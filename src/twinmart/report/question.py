@@ -34,6 +34,10 @@ class Question:
     source: Sequence[str] = ()
     site: Sequence[int] = ()
     tenant: Sequence[str] = ()
+    customer_segment: Sequence[str] = ()
+    service_type: Sequence[str] = ()
+    service_subtype: Sequence[str] = ()
+    business_result: Sequence[str] = ()
     interaction: str | None = None
     service_level: int | None = None
 
@@ -78,7 +82,7 @@ class Asked:
             "starts": self.spans.starts,
             "ends": self.spans.ends,
             "labels": self.spans.labels,
-            **{name: list(getattr(question, name)) or None for name in _FILTERS},
+            **{name: list(getattr(question, name)) or None for name in FILTERS},
             "group_members": None if group_members is None else list(group_members),
             "interaction": question.interaction,
             "service_level": question.service_level,
@@ -86,7 +90,10 @@ class Asked:
         }
 
 
-_FILTERS = ("queue", "agent", "group", "source", "site", "tenant")
+FILTERS = (
+    "queue", "agent", "group", "source", "site", "tenant", "customer_segment", "service_type", "service_subtype",
+    "business_result",
+)  # fmt: skip
 _DIMENSIONS = sorted({name for report in REPORTS.values() for name in report.dimensions})
 
 
@@ -128,7 +135,7 @@ def _grouping(question: Question, report: Report) -> tuple[str | None, tuple[str
 
 
 def _check_filters(question: Question, report: Report) -> None:
-    given = [name for name in (*_FILTERS, "interaction") if getattr(question, name)]
+    given = [name for name in (*FILTERS, "interaction") if getattr(question, name)]
     wrong = [name for name in given if name not in report.filters]
     if wrong:
         raise WrongQuestion(

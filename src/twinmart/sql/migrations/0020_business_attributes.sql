@@ -114,6 +114,21 @@ BEGIN
 END
 $calendars$;
 
+CREATE VIEW mart.report_descriptor AS
+SELECT
+    interaction_descriptor_key,
+    CASE interaction_descriptor_key WHEN -2 THEN 'none' ELSE customer_segment END AS customer_segment,
+    CASE interaction_descriptor_key WHEN -2 THEN 'none' ELSE service_type END AS service_type,
+    CASE interaction_descriptor_key WHEN -2 THEN 'none' ELSE service_subtype END AS service_subtype,
+    CASE interaction_descriptor_key WHEN -2 THEN 'none' ELSE business_result END AS business_result
+FROM mart.interaction_descriptor;
+COMMENT ON VIEW mart.report_descriptor IS 'Business attributes as reports name them: what is not told is none';
+COMMENT ON COLUMN mart.report_descriptor.interaction_descriptor_key IS 'Key';
+COMMENT ON COLUMN mart.report_descriptor.customer_segment IS 'Segment of the customer';
+COMMENT ON COLUMN mart.report_descriptor.service_type IS 'Service asked for';
+COMMENT ON COLUMN mart.report_descriptor.service_subtype IS 'Kind of that service';
+COMMENT ON COLUMN mart.report_descriptor.business_result IS 'What came of it';
+
 -- What is told of an interaction after its facts were loaded concerns its aggregates too.
 CREATE FUNCTION ctl.request_of_user_data() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN

@@ -1,7 +1,7 @@
 -- Interaction handling attempt: the parts that resources had in interactions, flat.
 -- grain   part of a resource in an interaction (IRF)
 -- reads   mart.interaction_resource_fact, mart.interaction_fact, mart.report_resource, mart.technical_descriptor, mart.media_type,
---         mart.interaction_type
+--         mart.interaction_type, mart.irf_user_data_keys, mart.report_descriptor
 -- writes  nothing
 -- rule    a part belongs to the moment at which it began; one without an end has no duration yet
 SELECT
@@ -25,6 +25,10 @@ SELECT
     queue.name AS last_queue,
     whole.source_address,
     part.target_address,
+    about.customer_segment,
+    about.service_type,
+    about.service_subtype,
+    about.business_result,
     part.queue_duration_ms / 1000.0 AS queue_time_s,
     part.routing_point_duration_ms / 1000.0 AS routing_point_time_s,
     part.mediation_duration_ms / 1000.0 AS mediation_time_s,
@@ -64,6 +68,13 @@ LEFT JOIN mart.interaction_fact AS whole
     ON whole.tenant_key = part.tenant_key
     AND whole.start_date_time_key = part.interaction_date_time_key
     AND whole.interaction_id = part.interaction_id
+LEFT JOIN mart.irf_user_data_keys AS data
+    ON data.tenant_key = part.tenant_key
+    AND data.start_date_time_key = part.start_date_time_key
+    AND data.interaction_resource_id = part.interaction_resource_id
+    AND data.start_date_time_key >= mart.date_time_key(%(from_at)s)
+    AND data.start_date_time_key <= mart.date_time_key(%(to_at)s)
+JOIN mart.report_descriptor AS about ON about.interaction_descriptor_key = coalesce(data.interaction_descriptor_key, -2)
 WHERE part.start_date_time_key >= mart.date_time_key(%(from_at)s)
   AND part.start_date_time_key <= mart.date_time_key(%(to_at)s)
   AND part.start_at >= %(from_at)s
@@ -76,4 +87,8 @@ WHERE part.start_date_time_key >= mart.date_time_key(%(from_at)s)
   AND (%(source)s::text[] IS NULL OR target.source = ANY (%(source)s))
   AND (%(site)s::int[] IS NULL OR target.site = ANY (%(site)s))
   AND (%(tenant)s::text[] IS NULL OR tenant.tenant_name = ANY (%(tenant)s))
+  AND (%(customer_segment)s::text[] IS NULL OR about.customer_segment = ANY (%(customer_segment)s))
+  AND (%(service_type)s::text[] IS NULL OR about.service_type = ANY (%(service_type)s))
+  AND (%(service_subtype)s::text[] IS NULL OR about.service_subtype = ANY (%(service_subtype)s))
+  AND (%(business_result)s::text[] IS NULL OR about.business_result = ANY (%(business_result)s))
 ORDER BY part.start_at, part.interaction_id, part.interaction_resource_ordinal, part.interaction_resource_id

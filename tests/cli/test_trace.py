@@ -174,3 +174,23 @@ def test_an_interaction_on_two_switches_is_told_with_both_parts_whichever_is_ask
     assert (found["source"], found["calls"]) == ("london", ["c1", "bristol:c1"])
     assert [part["source"] for part in found["parts"]] == ["london", "london", "bristol"]
     assert {event["source"] for event in found["events"]} == {"london", "bristol"}
+
+
+def test_a_row_of_an_agents_session_is_followed_to_its_loads_and_events(twinmart: Run, switch: Switch) -> None:
+    switch.member(0, "PJSIP/100")
+    switch.hear()
+    ((key, audit_key),) = switch.mart.execute(
+        "SELECT sm_res_session_fact_key, create_audit_key FROM mart.sm_res_session_fact"
+    ).fetchall()
+    told = json.loads(twinmart("trace", "fact", str(key), "--json").out)
+    assert (told["v"], told["table"], told["row"]["sm_res_session_fact_key"]) == (1, "sm_res_session_fact", str(key))
+    assert [load["audit_key"] for load in told["loads"]] == [audit_key]
+    assert [one["collector"] for one in told["extractions"]] == ["pbx_a"]
+    page = twinmart("trace", "fact", str(key))
+    assert page.code == 0
+    for event in told["events"]:
+        assert event["event_id"] in page.out
+    for title in ("loads", "extractions", "events"):
+        assert f"\n{title}\n" in page.out
+    refused = twinmart("trace", "fact", "nothing")
+    assert (refused.code, "TM130" in refused.err) == (2, True)

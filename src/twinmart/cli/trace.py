@@ -1,4 +1,4 @@
-"""The command that follows a fact back to its events: trace interaction."""
+"""The commands that follow facts back to their events: trace interaction, trace fact."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,12 +17,14 @@ from twinmart.db.migrate import schema_state
 from twinmart.report.timeline import Fold, Line, channel_names, folded, timeline
 from twinmart.report.trace import DISCARDED, Interaction, Part, State, Trace, Visit, trace, work_of
 from twinmart.site.home import Home
+from twinmart.upkeep.lineage import Lineage, lineage
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    tracing = typer.Typer(help="Follow a fact back to its events.", no_args_is_help=True)
+    tracing = typer.Typer(help="Follow facts back to their events.", no_args_is_help=True)
     tracing.command("interaction")(trace_interaction)
+    tracing.command("fact")(trace_fact)
     app.add_typer(tracing, name="trace")
 
 
@@ -54,6 +56,28 @@ def trace_interaction(
         answer_json(id=wanted, site=number, **_data(found))
         return
     answer("\n".join(_page(found, is_whole=is_whole)))
+
+
+def trace_fact(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key of a row of any table of facts.")],
+    site: Annotated[int | None, typer.Option("--site", min=1, help="Number of the site; else the active one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")] = False,
+) -> None:
+    """Tell where a row comes from: the loads that made it, the extractions and the events behind it. Changes nothing.
+
+    Rows of agents' sessions, states and groups have no interaction; of the others, trace interaction tells more.
+
+    Example: twinmart trace fact 019a9f5e-8c60-8000-b1c2-0123456789ab
+    """
+    home = home_of(ctx)
+    number = home.site(site).number if site is not None else _active_site(home)
+    with _snapshot(home.site(number).dsn()) as mart:
+        found = lineage(mart, key)
+    if as_json:
+        answer_json(key=key, site=number, **_plain(asdict(found)))
+        return
+    answer("\n".join(_fact_page(found)))
 
 
 def _active_site(home: Home) -> int:
@@ -89,6 +113,27 @@ def _page(found: Trace, *, is_whole: bool) -> Iterator[str]:
     for title, text in parts:
         if text:
             yield f"\n{title}\n{text}" if title else text
+
+
+def _fact_page(found: Lineage) -> Iterator[str]:
+    """Yield where a fact comes from, piece by piece."""
+    yield f"{found.table}, a row of schema mart"
+    yield _laid_out(
+        ("column", "value"), [(name, _cell(value)) for name, value in found.row.items() if value is not None]
+    )
+    for title, rows in (("loads", found.loads), ("extractions", found.extractions), ("events", found.events)):
+        told = _laid_out(tuple(rows[0]), [[_cell(value) for value in row.values()] for row in rows]) if rows else ""
+        yield f"\n{title}\n{told or '  none is kept any more'}"
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return "—"
+        case datetime():
+            return _absolute(value)
+        case _:
+            return str(value)
 
 
 def _printable(text: object) -> str:

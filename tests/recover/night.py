@@ -1,13 +1,13 @@
 """Commands as an operator gives them, over the simulated sites."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 
 from tests.recover.sim import SimWorld
 from tests.recover.tool import Tool
 from twinmart import errors
 from twinmart.recover.journal import Journal, Run
-from twinmart.recover.model import Command, Wish
+from twinmart.recover.model import Command, Copy, Event, Step, Wish
 from twinmart.recover.plan import choose, is_fulfilled
 from twinmart.recover.run import Executor, plan_now
 
@@ -15,8 +15,14 @@ ALL = frozenset({"all"})
 
 
 def ask(
-    world: SimWorld, command: Command, at: int, active: int | None = None, *, even_if_alive: bool = False
-) -> Wish:  # fmt: skip
+    world: SimWorld,
+    command: Command,
+    at: int,
+    active: int | None = None,
+    *,
+    even_if_alive: bool = False,
+    copy: Copy = "online",
+) -> Wish:
     """Return the wish of a command that is given at a site, as ``recover.site`` makes it."""
     tool = Tool(world, at)
     facts = tool.facts(world.sites)
@@ -27,14 +33,23 @@ def ask(
             return run.wish
     target, other = choose(command, facts, active=active)
     survivor = facts.active.site if command == "return" and facts.active is not None else 0
-    return Wish(command, target, other, accept_loss=ALL, survivor=survivor, even_if_alive=even_if_alive)
+    return Wish(command, target, other, copy, accept_loss=ALL, survivor=survivor, even_if_alive=even_if_alive)
+
+
+class Watched(Executor):
+    """An executor whose tool knows in which step it is."""
+
+    def _take(self, run: Run, number: int, step: Step) -> Iterator[Event]:
+        assert isinstance(self.world, Tool)
+        self.world.begin(number, step.name)
+        yield from super()._take(run, number, step)
 
 
 def carry_out(
     world: SimWorld,
     wish: Wish,
     *,
-    crash_at: int | None = None,
+    crash_at: int | tuple[int, int] | None = None,
     meanwhile: Mapping[int, Callable[[], None]] | None = None,
     spoil: Callable[[Journal], None] | None = None,
     at_step: Mapping[str, Callable[[], None]] | None = None,
@@ -56,7 +71,7 @@ def carry_out(
             for site in world.sites.values()
             if site.number != wish.keeper and world.line(wish.keeper, site.number)
         ]
-        executor = Executor(tool, journal, point=tool.point, in_thread=False, others=others)
+        executor = Watched(tool, journal, point=tool.point, in_thread=False, others=others)
         run = executor.start(plan_now(tool, wish, journal))
         for event in executor.walk(run):
             if event.state == "running" and at_step is not None and event.step in at_step:
@@ -79,6 +94,12 @@ def undo(world: SimWorld, keeper: int) -> None:
             tool.release()
 
 
+def tear(world: SimWorld, site: int) -> None:
+    """C5: the last record of a site's journal was not written whole."""
+    with world.sites[site].journal() as journal, journal._file as file:
+        file.execute("UPDATE record SET data = data || '!' WHERE seq = (SELECT max(seq) FROM record)")
+
+
 def morning(world: SimWorld) -> int:
     """Do what an operator does when all is up again, by commands alone; return the active site."""
     told: list[str] = []
@@ -99,9 +120,11 @@ def morning(world: SimWorld) -> int:
         active = [site for site in world.sites if world.may_load(site) and world.serves(site)]
         try:
             if not active:
-                best = max(world.sites, key=lambda one: (world.sites[one].own.epoch, world.sites[one].promised))
-                known = world.sites[best].own.active_site
-                carry_out(world, ask(world, "failover", known, known, even_if_alive=True))
+                marts = {number: site for number, site in world.sites.items() if site.mart is not None}
+                best = max(marts, key=lambda one: (marts[one].own.epoch, marts[one].promised))
+                known = marts[best].own.active_site
+                wanted = known if known in marts else best
+                carry_out(world, ask(world, "failover", wanted, wanted, even_if_alive=True))
                 continue
             wish = ask(world, "return", active[0], active[0])
             run, _ = carry_out(world, wish)

@@ -1,6 +1,7 @@
 """What a command promises when it says that it is done, looked up at the simulated sites."""
 
 from tests.recover.sim import SimWorld
+from twinmart import errors
 from twinmart.recover.journal import Run
 
 
@@ -36,3 +37,9 @@ def kept(world: SimWorld, run: Run) -> None:
         sources = {one.source for one in mart.collectors.values()}
         back = {one.source for one in mart.collectors.values() if one.site == wish.newcomer and one.is_on}
         assert back == sources
+
+
+def assert_helps(error: errors.MartError) -> None:
+    """Assert that a refusal says what was not done, and which command comes next."""
+    told = error.render()
+    assert "twinmart " in (error.hint or "") or "the same command" in (error.hint or ""), told

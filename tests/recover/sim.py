@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 from twinmart import errors
@@ -216,6 +217,11 @@ class SimWorld:
     def kill(self, site: int) -> None:
         here = self.sites[site]
         here.up, here.serves, here.holder = False, False, None
+
+    def lose_disks(self, site: int) -> None:
+        """Nothing is left of a site; when it comes back it is a new one."""
+        rmtree(self.sites[site].folder, ignore_errors=True)
+        self.sites[site] = SimSite(site, self.folder / str(site), up=False, serves=False, mart=None)
 
     def revive(self, site: int) -> None:
         """A site comes back with what was on its disks; its mart server starts, and finds out whether it may."""

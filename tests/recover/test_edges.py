@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.recover.promises import assert_helps
 from tests.recover.sim import DAWN, LATEST
-from tests.recover.test_matrix import assert_helps
 from twinmart import errors
 from twinmart.recover.model import COMMANDS, CollectorFacts, Command, Facts, Link, SiteFacts, SourceFacts, Wish
 from twinmart.recover.plan import choose, is_fulfilled, make_plan, refusal

@@ -13,8 +13,8 @@ from random import Random
 
 import pytest
 
-from tests.recover.night import ALL, ask, carry_out, morning, undo
-from tests.recover.promises import kept
+from tests.recover.night import ALL, ask, carry_out, morning, tear, undo
+from tests.recover.promises import assert_helps, kept
 from tests.recover.sim import SimWorld
 from tests.recover.tool import Crash
 from twinmart import errors
@@ -197,12 +197,6 @@ def other_command(world: SimWorld, command: Command, active: int | None) -> None
             assert_helps(error)
 
 
-def assert_helps(error: errors.MartError) -> None:
-    """Assert that a refusal says what was not done, and which command comes next."""
-    told = error.render()
-    assert "twinmart " in (error.hint or ""), told
-
-
 def others_at(ground: Ground, share: int) -> Iterator[tuple[int, Command, int | None]]:
     """Yield places and other commands: all of them, or as many by a seed."""
     count, _ = undisturbed(ground)
@@ -290,3 +284,27 @@ def test_a_site_that_takes_over_again_uses_its_own_collectors_again() -> None:
         assert not world.missing(1)
         used = {(one.source, one.site) for one in world.sites[1].own.collectors.values() if one.is_on}
         assert used == {("london", 1), ("bristol", 1)}
+
+
+def test_of_two_failovers_that_wait_for_each_other_one_can_be_taken_back() -> None:
+    """The one has taken its epoch when its site dies; the other one is about to, where nobody knows of the first."""
+
+    def site_2_dies() -> None:
+        world.flow(1)
+        world.kill(2)
+
+    with GROUNDS[3].made() as (world, to_2):
+        carry_out(world, to_2)
+        tear(world, 2)
+        again, back = Wish("failover", 2, 1, accept_loss=ALL), Wish("failover", 1, 2, accept_loss=ALL)
+        with pytest.raises(errors.StepUnknown, match="open-manifest"):
+            carry_out(world, again, at_step={"open-manifest": site_2_dies})
+        with pytest.raises(errors.StepUnknown, match="raise-epoch"):
+            carry_out(world, back, at_step={"raise-epoch": partial(world.kill, 1)})
+        world.revive(1)
+        world.revive(2)
+        with pytest.raises(errors.RunOpen, match="failover to site 1, is open"):
+            carry_out(world, again)
+        undo(world, 1)
+        carry_out(world, again)
+        in_the_end(world)

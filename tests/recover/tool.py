@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.recover.sim import DAWN, SimSite, SimWorld
+from tests.recover.sim import DAWN, SimMart, SimSite, SimWorld
 from twinmart import errors
 from twinmart.config.topology import next_epoch
 from twinmart.recover.model import Copy, Facts, SiteFacts
@@ -17,7 +17,7 @@ LOOK = "Look with: twinmart status."
 
 
 class Crash(BaseException):
-    """The tool died here."""
+    """The tool died here, in the step that is named."""
 
 
 class Tool:
@@ -28,12 +28,15 @@ class Tool:
         world: SimWorld,
         keeper: int,
         *,
-        crash_at: int | None = None,
+        crash_at: int | tuple[int, int] | None = None,
         meanwhile: Mapping[int, Callable[[], None]] | None = None,
     ) -> None:
+        """``crash_at`` is the place where the tool dies: the how manieth of all, or of a step whose number is given."""
         self.world = world
         self.keeper = keeper
         self.points = 0
+        self.step = ""
+        self.place = (0, 0)  # the step, and the how manieth place in it
         self.run = ""
         self._crash_at = crash_at
         self._meanwhile = dict(meanwhile or {})
@@ -43,16 +46,26 @@ class Tool:
 
     # --- World --------------------------------------------------------------------------------------------------
 
+    def begin(self, number: int, step: str) -> None:
+        """A step begins."""
+        self.step, self.place = step, (number, 0)
+
     def point(self) -> None:
         self.points += 1
+        self.place = (self.place[0], self.place[1] + 1)
         if self.world.is_busy:
             self.world.work()
         happening = self._meanwhile.pop(self.points, None)
         if happening is not None:
             happening()
-        if self.points == self._crash_at:
+        if self._is_place_to_die():
             self.release()
-            raise Crash
+            raise Crash(self.step)
+
+    def _is_place_to_die(self) -> bool:
+        if isinstance(self._crash_at, tuple):
+            return self.place >= self._crash_at
+        return self.points == self._crash_at
 
     def facts(self, sites: Iterable[int]) -> Facts:
         world = self.world
@@ -274,6 +287,8 @@ class Tool:
         if not self.world.line(self.keeper, self.keeper) or frozenset((self.keeper, at)) in self.world.cut:
             raise errors.NoConnection(f"site {at} gives no answer", hint=LOOK)
         here.up = True
+        if here.mart is None:
+            here.mart, here.serves = SimMart(), True
         here.behind = False
 
     def migrate(self, at: int) -> None:

@@ -141,12 +141,12 @@ class Executor:
         """Take back what a run did that has not passed its point of no return, and close it.
 
         Raises:
-            NoWayBack: a step without a way back was begun.
+            NoWayBack: a step without a way back was taken, or it is not known whether it was.
             PlanStale: another run has taken an epoch since, and there is nothing to take back any more.
             StepUnknown: something could not be taken back; the same command tries again.
         """
         _check_version(run)
-        if _has_no_way_back(run):
+        if _has_no_way_back(run) and self._may_have_raised(run):
             raise errors.NoWayBack(
                 f"run {run.short_id} has passed its point of no return",
                 hint=f"There is only forward: twinmart {run.wish.command}.",
@@ -157,6 +157,16 @@ class Executor:
             raise late
         yield from self._undo(run)
         self.journal.write(run.id, "ended", state="undone")
+
+    def _may_have_raised(self, run: Run) -> bool:
+        """Whether a run that was about to take an epoch may have it.
+
+        It surely has not if the epoch is as it was at the site that the run and its lock are kept at: whoever has the
+        lock now has waited for what was under way there. Were it held to go on, two such runs at sites that could not
+        see each other would wait for each other for ever.
+        """
+        target = self.world.facts({run.wish.target})[run.wish.target]
+        return run.wish.keeper != run.wish.target or not target.answers or target.epoch > run.epoch
 
     def _take(self, run: Run, number: int, step: Step) -> Iterator[Event]:
         self.point()

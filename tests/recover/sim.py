@@ -336,6 +336,7 @@ class SimWorld:
             collectors=tuple(mart.collectors.values()),
             sources=tuple(SourceFacts(name, at, has_twin_here=(name, site) in known) for name, at in SOURCES.items()),
             runs_schedule=mart.runs_schedule,
+            is_held=not mart.runs_schedule,
             runs_aggregates=mart.runs_aggregates,
             partitions_to=DAWN + timedelta(seconds=self.clock, days=30 if here.partitions else 0) + here.skew,
             marks=frozenset(here.marks.get(run, set()) | here.marks.get("", set())),

@@ -308,3 +308,22 @@ def test_of_two_failovers_that_wait_for_each_other_one_can_be_taken_back() -> No
         undo(world, 1)
         carry_out(world, again)
         in_the_end(world)
+
+
+@pytest.mark.parametrize("step", ["repoint-mart", "load", "release-schedule", "open-reports"])
+def test_a_switch_whose_journal_died_with_its_site_is_completed_by_a_failover(step: str) -> None:
+    """The return of site 2 has taken the epoch and keeps its journal at site 1, of which nothing is left."""
+    with GROUNDS[3].made() as (world, _):
+        with pytest.raises(errors.StepUnknown):
+            carry_out(world, Wish("return", 2, 1, survivor=1), at_step={step: partial(world.kill, 2)})
+        world.lose_disks(1)
+        world.revive(2)
+        back = Wish("return", 2, 1, accept_loss=ALL, survivor=2)
+        with pytest.raises(errors.NotReadyForIt, match="not taken everything over; go on with: twinmart failover"):
+            carry_out(world, back)
+        run, _ = carry_out(world, Wish("failover", 2, 1, accept_loss=ALL))
+        assert run is not None
+        kept(world, run)
+        run, _ = carry_out(world, back)
+        assert run is not None
+        kept(world, run)

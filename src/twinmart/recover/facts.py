@@ -41,7 +41,7 @@ def site_facts(connection: Connection, site: int, run: str) -> SiteFacts:
         raise errors.NotInitialised(f"site {site} has no topology")
     names = (
         "epoch", "active_site", "promised_epoch", "fenced_for", "replica_of", "mart_site", "mart_point",
-        "report_site", "runs_schedule", "runs_aggregates", "backlog",
+        "report_site", "runs_schedule", "is_held", "runs_aggregates", "backlog",
     )  # fmt: skip
     told.update(zip(names, row, strict=True))
     told["mart_site"] = told["mart_site"] or 0

@@ -86,6 +86,7 @@ class SiteFacts:
     collectors: tuple[CollectorFacts, ...] = ()
     sources: tuple[SourceFacts, ...] = ()
     runs_schedule: bool = False
+    is_held: bool = False
     runs_aggregates: bool = False
     server: str = "none"
     partitions_to: datetime | None = None
@@ -111,6 +112,12 @@ class SiteFacts:
     def is_active(self) -> bool:
         """Whether the site may load, as far as it knows itself."""
         return self.answers and self.active_site == self.site and self.replica_of is None and self.fenced_for is None
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Whether nothing is left of a recovery that made the site the active one, and broke off behind that."""
+        is_pointed_at = self.mart_site == self.mart_point == self.site and self.report_site in (0, self.site)
+        return is_pointed_at and not self.is_held
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,9 +127,9 @@ def refusal(facts: Facts, wish: Wish) -> errors.MartError | None:
 def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     """Whether the wish was fulfilled before and nothing is left to do, as far as the role of the site goes."""
     target, other = facts[wish.target], facts[wish.other]
-    is_active = target.is_active and target.mart_site == wish.target
+    is_active = target.is_active and target.has_taken_over
     if wish.command == "failover":
-        return is_active and target.mart_point == wish.target
+        return is_active
     if wish.command == "drill":
         return False
     linked = other.link is not None and other.link.from_site == wish.target and other.link.is_on
@@ -368,8 +368,9 @@ def _return_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
         yield Finding("no", "a return takes two sites")
     if survivor.answers and survivor.has_mart and not survivor.is_active:
         yield Finding("no", f"site {wish.survivor} is not the active site")
-    elif survivor.is_current and {survivor.mart_site, survivor.mart_point} != {wish.survivor}:
-        yield Finding("no", f"site {wish.survivor} has not taken everything over; go on with: twinmart failover")
+    elif survivor.is_current and not survivor.has_taken_over:
+        command = f"twinmart failover --active {wish.survivor}"
+        yield Finding("no", f"site {wish.survivor} has not taken everything over; go on with: {command}")
     if newcomer.answers and newcomer.epoch > survivor.epoch:
         yield Finding("no", f"site {wish.newcomer} knows epoch {newcomer.epoch}; its mart must not be overwritten")
     elif not newcomer.answers:

@@ -77,8 +77,12 @@ class Disaster:
     def mart(self) -> Connection:
         return self.second.connect(autocommit=True)
 
-    def world(self, *, lost: bool = True, point: Callable[[], None] = lambda: None) -> SiteWorld:
-        ends = {1: replace(self.ends[1], dsn=NOWHERE, admin_dsn=None), 2: self.ends[2]} if lost else self.ends
+    def world(
+        self, *, lost: bool = True, cut_off: bool = True, point: Callable[[], None] = lambda: None
+    ) -> SiteWorld:  # fmt: skip
+        """Return what a command acts upon; ``cut_off`` is a lost site that it does not reach though it is back."""
+        is_gone = lost and cut_off
+        ends = {1: replace(self.ends[1], dsn=NOWHERE, admin_dsn=None), 2: self.ends[2]} if is_gone else self.ends
         return SiteWorld(ends, point=point, lost={1} if lost else (), serve=self.serve)
 
     def serve(self, site: int) -> None:
@@ -119,11 +123,11 @@ class Disaster:
         raise AssertionError("a loader never ended")
 
     def carry_out(
-        self, wish: Wish = FAILOVER, *, lost: bool = True, point: Callable[[], None] = lambda: None,
-        look: Callable[[StepEvent], None] = lambda event: None,
+        self, wish: Wish = FAILOVER, *, lost: bool = True, cut_off: bool = True,
+        point: Callable[[], None] = lambda: None, look: Callable[[StepEvent], None] = lambda event: None,
     ) -> Run:  # fmt: skip
         """Carry a wish out; ``look`` is called when a step has come out, before the next one begins."""
-        world = self.world(lost=lost, point=point)
+        world = self.world(lost=lost, cut_off=cut_off, point=point)
         self.journal.mirror = world.mirror
         executor = Executor(world, self.journal, point=point, in_thread=False, who="test")
         try:
@@ -196,6 +200,17 @@ def tell_call(switch: Switch, start: float, caller: str) -> None:
 @contextmanager
 def disaster(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
     first, second = server.new_mart(), other_server.new_mart()
+    try:
+        with disaster_of(first, second) as made:
+            yield made
+    finally:
+        server.drop(first)
+        other_server.drop(second)
+
+
+@contextmanager
+def disaster_of(first: Mart, second: Mart) -> Iterator[Disaster]:
+    """Tell the story to two marts that know nothing yet."""
     ends = {
         number: embedded_end(number, mart.server, mart.dsn, database=mart.name)
         for number, mart in ((1, first), (2, second))
@@ -218,8 +233,6 @@ def disaster(server: MartServer, other_server: MartServer) -> Iterator[Disaster]
         yield made
     finally:
         made.close()
-        server.drop(first)
-        other_server.drop(second)
 
 
 def undisturbed(made: Disaster) -> Fingerprint:

@@ -52,6 +52,8 @@ def apart(scratch: Path) -> Iterator[Pair]:
 def test_files_are_copied_and_the_catch_up_follows(apart: Pair) -> None:
     pbx = Switch(apart.mart)
     one_call(pbx)
+    # Above the usual: once it is the source itself, its copy must not recover with less.
+    (apart.other_mart.server.folder / "local.conf").write_text("max_connections = 120\n", encoding="utf-8")
     Idb.open(apart.other_mart.connect(autocommit=True), "idb_pbx_b")
     with reach(apart.target, "test") as mart:
         before = identity(mart)
@@ -110,6 +112,23 @@ def test_a_copy_of_files_that_is_broken_off_leaves_the_old_cluster_and_begins_an
     assert look(apart.source, apart.target).is_ready
     with reach(apart.source, "test") as active:
         assert len(link.leftover_slots(active)) == 1
+
+
+def test_a_program_that_stops_is_quoted_with_what_decided_it() -> None:
+    out = (
+        "2026-11-23 03:08:29.616 UTC [1976] LOG:  redo starts at 0/11000028\n"
+        "2026-11-23 03:08:29.616 UTC [1976] FATAL:  requested recovery stop point is before consistent recovery point\n"
+        "2026-11-23 03:08:29.673 UTC [1961] LOG:  database system is shut down\n"
+    )
+    error = (
+        "pg_ctl: could not start server\nExamine the log output.\n"
+        "pg_createsubscriber: error: pg_ctl failed with exit code 1\n"
+        "pg_createsubscriber: detail: it was for host=/run user=postgres password=secret\n"
+    )
+    told = physical._told(out, error)
+    assert "requested recovery stop point" in told.splitlines()[0]
+    assert told.splitlines()[1] == "pg_createsubscriber: error: pg_ctl failed with exit code 1"
+    assert "secret" not in told
 
 
 def test_a_server_with_other_databases_is_not_overwritten(pair: Pair) -> None:

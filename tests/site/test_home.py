@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
@@ -236,3 +237,25 @@ def test_nothing_is_left_of_a_test_that_was_killed() -> None:
     while Path(folder).exists() or Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_up_says_that_it_waits_while_somebody_holds_the_server(home: Home) -> None:
+    home.init(ONE_SITE)
+    server = home.site(1).server
+    assert server is not None
+    server.stop("immediate")
+    told: list[str] = []
+    going = Thread(target=home.up, kwargs={"tell": lambda _, message: told.append(message)})
+    with server.hold():
+        reason = look(home.site(1)).reason
+        assert reason is not None
+        assert "copy of files" in reason.message
+        going.start()
+        deadline = time.monotonic() + 60
+        while not told:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert told == ["waits: another process starts it, or puts a copy of files in its place"]
+    going.join(60)
+    assert told[1] == "started"
+    assert not server.is_held()

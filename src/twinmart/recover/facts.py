@@ -100,7 +100,9 @@ def _link(connection: Connection) -> tuple[Link | None, tuple[str, ...]]:
         return None, tuple(leftovers)
     reached = connection.execute(sql_text("replicate/reached"), {"prefix": records.PREFIX}).fetchone()
     _, of_site, lsn, last_commit_at, _ = reached or (None, 0, None, None, None)
-    return Link(of_site or 0, found.is_enabled, lsn, last_commit_at), tuple(leftovers)
+    known = records.living(connection, "target")
+    is_complete = known is not None and known.state == "linked"
+    return Link(of_site or 0, found.is_enabled, lsn, last_commit_at, is_complete), tuple(leftovers)
 
 
 def _feeds(connection: Connection) -> tuple[int, ...]:

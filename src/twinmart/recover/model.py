@@ -31,12 +31,13 @@ SERVING = ("running", "paused", "migration")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The receiving end of a replication, as the receiving site shows it."""
+    """The receiving end of a replication, as the receiving site shows it; complete once a first beat has crossed."""
 
     from_site: int
     is_on: bool
     reached_lsn: str | None = None
     reached_at: datetime | None = None
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

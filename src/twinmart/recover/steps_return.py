@@ -57,7 +57,7 @@ def _loads_run(facts: Facts, wish: Wish) -> bool:
 
 def _is_copied(facts: Facts, wish: Wish) -> bool:
     new = facts[wish.newcomer]
-    linked = new.link is not None and new.link.from_site == wish.survivor and new.link.is_on
+    linked = new.link is not None and new.link.from_site == wish.survivor and new.link.is_on and new.link.is_complete
     linked = linked and wish.newcomer in facts[wish.survivor].feeds
     return new.is_current and new.replica_of == wish.survivor and linked
 

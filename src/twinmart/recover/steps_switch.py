@@ -104,7 +104,8 @@ def _compare(act: Act) -> str:
 
 def _is_turned(facts: Facts, wish: Wish) -> bool:
     link = facts[wish.other].link
-    return facts[wish.target].link is None and link is not None and link.from_site == wish.target and link.is_on
+    is_there = link is not None and link.from_site == wish.target and link.is_on and link.is_complete
+    return facts[wish.target].link is None and is_there
 
 
 def _turn(act: Act) -> None:

@@ -5,6 +5,7 @@ transactions are applied in the order of their commits, a beat that has arrived 
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from twinmart.db.sqlfiles import sql_text
 from twinmart.replicate import fence
 
 _LOOK_S = 0.02
+_MEND_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,20 @@ def has_crossed(target: Connection, site: int, number: int) -> bool:
     return row is not None and row[0] >= number
 
 
-def wait_for(target: Connection, site: int, number: int, *, timeout_s: float) -> None:
-    """Wait until a beat has arrived.
+def wait_for(
+    target: Connection, site: int, number: int, *, timeout_s: float, mend: Callable[[], object] | None = None
+) -> None:  # fmt: skip
+    """Wait until a beat has arrived; ``mend`` is called every few seconds in which it has not.
 
     Raises:
         NotCaughtUp: it has not within the time; nothing was changed.
     """
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
+    deadline, mend_at = began + timeout_s, began + _MEND_EVERY_S
     while not has_crossed(target, site, number):
+        if mend is not None and time.monotonic() > mend_at:
+            mend()
+            mend_at = time.monotonic() + _MEND_EVERY_S
         if time.monotonic() > deadline:
             known = newest(target, site)
             raise errors.NotCaughtUp(

@@ -21,6 +21,7 @@ from twinmart.replicate import copy, dump, fence, physical, records, slot, subsc
 from twinmart.replicate.ends import End, Identity, ends_of, identity, is_superuser, reach
 from twinmart.replicate.heartbeat import Beat, beat, newest, wait_for
 from twinmart.replicate.schema import PUBLICATION, prepare, publish, require_same_shape
+from twinmart.replicate.watch import heal
 from twinmart.site.home import Home
 from twinmart.site.mart import ensure_replicator
 
@@ -65,7 +66,7 @@ def set_up(
         if known is None:
             require_fit(source, active, target, standby, discard_standby=discard_standby)
             known = _seed(source, active, target, standby, method, jobs, tell)
-        connect(source, active, standby, known, tell)
+        connect(source, active, target, standby, known, tell)
     return known
 
 
@@ -363,7 +364,9 @@ def _let_in(source: End, active: Connection, target: End, standby: Connection) -
                 fence.lower(connection)
 
 
-def connect(source: End, active: Connection, standby: Connection, name: str, tell: Tell | None) -> None:
+def connect(
+    source: End, active: Connection, target: End, standby: Connection, name: str, tell: Tell | None
+) -> None:  # fmt: skip
     """Bring the subscription to life, unless somebody paused it, and wait until the first beat has crossed."""
     # A copy takes its time, in which the site that is copied to may have become the active one.
     _require_no_newer(source, active, standby)
@@ -377,9 +380,13 @@ def connect(source: End, active: Connection, standby: Connection, name: str, tel
         subscription.enable(standby, name)
         if tell:
             tell("catching up")
-        wait_for(standby, source.site, beat(active, source.site), timeout_s=CATCH_UP_S)
+        wait_for(
+            standby, source.site, beat(active, source.site), timeout_s=CATCH_UP_S, mend=lambda: heal(source, target)
+        )
         for end in (active, standby):
             records.move(end, name, "linked", linked_at=_now(end))
+    elif not found.is_enabled:
+        heal(source, target)  # its line broke after that
 
 
 def _reached(standby: Connection) -> Reached:

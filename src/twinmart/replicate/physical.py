@@ -30,12 +30,6 @@ Tell = Callable[[str], None]
 _LONGEST_S = 24 * 3600
 _FRESH = "copy-"
 
-# Settings that the two programs leave in a cluster, and that would stop whoever recovers from a backup of it.
-_OF_RECOVERY = (
-    "primary_conninfo",
-    *(f"recovery_target{one}" for one in ("", "_timeline", "_inclusive", "_action", "_name", "_time", "_xid", "_lsn")),
-)
-
 # Nothing may be applied before the copy has its fences and stands in its place.
 _AT_REST = {"max_logical_replication_workers": "0"}
 
@@ -146,16 +140,15 @@ def back_up(here: Server, fresh: Server, *more: str) -> None:
 def _subscribe(here: Server, fresh: Server, database: str, name: str) -> None:
     """Let the copy catch up to a slot of the source and become a server of its own, with another identity.
 
-    The program insists on a publication that it makes itself; it is exchanged for ours before anything is sent. It
-    leaves behind up to where it recovered: a source that was once made this way hands that on, and it is long past.
+    The program insists on a publication that it makes itself; it is exchanged for ours before anything is sent.
     """
-    kept = fresh.data / "postgresql.auto.conf"
-    lines = kept.read_text(encoding="utf-8").splitlines(keepends=True)
-    fresh.account.write(kept, "".join(line for line in lines if not line.startswith("recovery_target")))
-    for file in ("twinmart.conf", "pg_hba.conf"):  # as the server itself writes them at each start
-        shutil.copyfile(here.data / file, fresh.data / file)
-        shutil.chown(fresh.data / file, fresh.account.uid, fresh.account.gid)
+    # As the server itself writes them at each start; in recovery the limits of the source must not be undercut.
+    for file in ("data/twinmart.conf", "data/pg_hba.conf", "local.conf"):
+        if (here.folder / file).exists():
+            fresh.account.write(fresh.folder / file, (here.folder / file).read_text(encoding="utf-8"))
     fresh.account.make_folder(fresh.socket_folder)
+    # The source itself may be such a copy, and the place where its recovery ended is before any backup of it.
+    _forget(fresh, "recovery_target")
     _run(
         fresh,
         ["pg_createsubscriber", f"--pgdata={fresh.data}", f"--publisher-server={here.dsn(database=database)}",
@@ -163,6 +156,15 @@ def _subscribe(here: Server, fresh: Server, database: str, name: str) -> None:
          f"--replication-slot={name}", f"--socketdir={fresh.socket_folder}", f"--subscriber-port={fresh.port}",
          f"--subscriber-username={SUPERUSER}"],
     )  # fmt: skip
+    _forget(fresh, "recovery_target", "primary_conninfo")
+    (fresh.folder / "local.conf").unlink(missing_ok=True)
+
+
+def _forget(server: Server, *settings: str) -> None:
+    """Take settings out of the file of a server that does not run, which programs have written there."""
+    file = server.data / "postgresql.auto.conf"
+    kept = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith(settings)]
+    server.account.write(file, "".join(f"{line}\n" for line in kept))
 
 
 def _make_ours(source: End, target: End, fresh: Server, database: str, name: str) -> None:
@@ -170,8 +172,6 @@ def _make_ours(source: End, target: End, fresh: Server, database: str, name: str
     roles = (SUPERUSER, OWNER, READER, REPLICATOR)
     create_database(fresh.dsn(), {role: fresh.password(role) for role in roles}, database=database)
     with _superuser(fresh, database) as line:
-        for setting in _OF_RECOVERY:
-            line.execute(sql.SQL("ALTER SYSTEM RESET {}").format(sql.Identifier(setting)))
         subscription.adopt(line, name, source)
         for publication in (PUBLICATION, name):
             line.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(publication)))
@@ -262,9 +262,16 @@ def _run(server: Server, command: Sequence[str | Path]) -> None:
         [server.programs / str(program), *rest], cwd=server.folder, timeout_s=_LONGEST_S
     )
     if done.returncode != 0:
-        told = re.sub(r"password=\S+", "password=***", (done.stderr or done.stdout).strip())
         raise errors.CopyFailed(
             f"{program} stopped with an error",
-            detail=told[-2000:],
+            detail=_told(done.stdout, done.stderr),
             hint="The standby's cluster is as it was. Run the same command again when the cause is gone.",
         )
+
+
+def _told(out: str, error: str) -> str:
+    """Return why a program stopped: what a server that it started said against it, then its own last words."""
+    lines = re.sub(r"password=\S+", "password=***", f"{out}\n{error}").splitlines()
+    decisive = [line for line in lines if re.search(r"\b(PANIC|FATAL|ERROR|error):", line)]
+    last = [line for line in lines if line.strip() and line not in decisive][-4:]
+    return "\n".join([*decisive[:6], *last])[:2000]

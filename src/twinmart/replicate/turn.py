@@ -44,7 +44,7 @@ def reverse(source: End, target: End, *, drain_s: float = DRAIN_S, tell: Tell | 
         link.clear_role(active, "source")
         epoch = open_site(standby, target.site)
         say(f"site {target.site} is active since epoch {epoch}")
-        link.connect(target, standby, active, name, tell)
+        link.connect(target, standby, source, active, name, tell)
     return name
 
 
@@ -57,7 +57,7 @@ def turn_link(source: End, target: End, *, tell: Tell | None = None) -> str:
         name = link.living(standby, active) or _turn(active, standby, source, target)
         link.clear_role(standby, "target")
         link.clear_role(active, "source")
-        link.connect(target, standby, active, name, tell)
+        link.connect(target, standby, source, active, name, tell)
     return name
 
 

@@ -140,6 +140,8 @@ class Home:
                 if site.server is None:
                     tell(site.number, "on a server of your own, not ours to start")
                 else:
+                    if site.server.is_held():
+                        tell(site.number, "waits: another process starts it, or puts a copy of files in its place")
                     tell(site.number, "started" if site.server.start() else "runs already")
                 obstacle = refresh_mart(site.dsn())
                 if obstacle is not None:

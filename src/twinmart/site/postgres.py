@@ -190,6 +190,17 @@ class Server:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def is_held(self) -> bool:
+        """Whether somebody else keeps the server from being started at this moment."""
+        if not self.folder.exists():
+            return False
+        with (self.folder / "held").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def start_held(self, *, timeout_s: int = START_S) -> bool:
         """Start as ``start`` does, for one who holds the server."""
         if self.is_running() and self._port_in_use() not in (None, self.port):

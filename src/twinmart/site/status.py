@@ -36,6 +36,9 @@ def look(site: Site) -> SiteStatus:
         return SiteStatus(site.number, kind, state, place(site.dsn()), server, schema, latest, reason)
 
     if site.server is not None and not site.server.is_running():
+        if site.server.is_held():
+            why = "PostgreSQL is being started, or a copy of files is put in its place"
+            return found("down", errors.NotReady(why, hint="It is waited for by: twinmart up."))
         return found("down", errors.NotReady("PostgreSQL does not run", hint="Start it with: twinmart up."))
     try:
         with session(site.dsn(), application_name="twinmart status", statement_timeout_s=5) as connection:

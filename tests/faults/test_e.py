@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
@@ -17,23 +16,19 @@ import psycopg
 import pytest
 from psycopg import pq
 
-from tests.etl.story import SESSION, Switch
+from tests.etl.story import Switch
 from tests.faults.conftest import Line, wait_until
 from tests.paths.fingerprint import Fingerprint
-from tests.recover.conftest import Disaster, tell_story
+from tests.recover.conftest import all_of_it, disaster, tell_story, undisturbed, write_events
 from tests.replicate.test_states import at
 from tests.support import MartServer
 from twinmart import errors
-from twinmart.collect.idb import Idb
-from twinmart.collect.records import Record, Tag
-from twinmart.collect.rows import copy_lines
-from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.db.connect import Connection
 from twinmart.etl.cycle import Etl, run_once
 from twinmart.etl.loop import follow
 from twinmart.model.events import Event
 from twinmart.recover.model import Wish
-from twinmart.replicate import link, turn
-from twinmart.replicate.ends import embedded_end
+from twinmart.replicate import turn
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -135,7 +130,7 @@ def test_e2_a_loader_that_slept_through_the_switch_is_refused_when_it_wakes(own_
         before = at(pair.target, loads)
         twin = pair.mart.connect(autocommit=True)
         twin.execute("SET default_transaction_read_only = off")
-        Idb.open(twin, "idb_pbx_a").write([Record(Tag.EVENTS, copy_lines(said[7:], SESSION, datetime.now(UTC)))])
+        write_events(twin, "idb_pbx_a", said[7:])
         os.kill(zombie.pid, signal.SIGCONT)
         zombie.join(60)
         assert zombie.exitcode == REFUSED
@@ -145,29 +140,25 @@ def test_e2_a_loader_that_slept_through_the_switch_is_refused_when_it_wakes(own_
     assert at(pair.target, b"SELECT count(*) FROM mart.interaction_fact") == [(2,)]
 
 
-def missing(_: Any, __: list[Event]) -> None:
+def missing(_: Connection, __: list[Event]) -> None:
     """The twin's database is not there."""
 
 
-def mixed_and_twice(twin: Any, said: list[Event]) -> None:
+def mixed_and_twice(twin: Connection, said: list[Event]) -> None:
     for _ in range(2):
         Random(3).shuffle(said)
-        _write(twin, said)
+        all_of_it(twin, said)
 
 
-def with_a_hole(twin: Any, said: list[Event]) -> None:
-    _write(twin, said[:10] + said[14:])
+def with_a_hole(twin: Connection, said: list[Event]) -> None:
+    all_of_it(twin, said[:10] + said[14:])
     twin.execute(
         "INSERT INTO idb_pbx_b.no_data (from_at, to_at, cause) VALUES (%s, %s, 'spool-full')",
         (said[10].at, said[14].at),
     )
 
 
-def _write(twin: Any, said: list[Event]) -> None:
-    Idb.open(twin, "idb_pbx_b").write([Record(Tag.EVENTS, copy_lines(said, SESSION, datetime.now(UTC)))])
-
-
-HEARD: dict[str, tuple[Callable[[Any, list[Event]], None], list[str]]] = {
+HEARD: dict[str, tuple[Callable[[Connection, list[Event]], None], list[str]]] = {
     "mixed and twice": (mixed_and_twice, ["delivered", "recovered"]),
     "missing": (missing, ["delivered", "gone"]),
     "with a hole": (with_a_hole, ["delivered", "recovered", "partial", "recovered"]),
@@ -179,30 +170,11 @@ HEARD: dict[str, tuple[Callable[[Any, list[Event]], None], list[str]]] = {
 )
 def test_e3_the_manifest_says_what_the_twin_had(own_servers: tuple[MartServer, MartServer], name: str) -> None:
     hearing, classes = HEARD[name]
-    first, second = own_servers[0].new_mart(), own_servers[1].new_mart()
-    ends = {number: embedded_end(number, one.server, one.dsn, database=one.name) for number, one in
-            ((1, first), (2, second))}  # fmt: skip
-    made = Disaster(first, second, ends)
-    try:
-        switch = Switch(first)
-        ensure_collector(switch.mart, ensure_source(switch.mart, "pbx"), site=2)
-        tell_story(switch)
-        said = list(switch.said)
-        switch.hear(said[:7])
-        link.set_up(ends[1], ends[2])
-        twin = second.connect(autocommit=True)
-        twin.execute("SET default_transaction_read_only = off")
-        hearing(twin, list(said))
+    with disaster(*own_servers, hear=hearing) as made:
         made.carry_out(Wish("failover", 2, 1, accept_loss=frozenset({"all"})))
         found = made.mart.execute("SELECT class FROM ctl.loss ORDER BY from_at NULLS FIRST, to_at").fetchall()
         assert [kind for (kind,) in found] == classes
         noted = "SELECT count(*) FROM ctl.gap WHERE NOT filled AND starts_with(cause, 'site lost')"
         assert made.mart.execute(noted.encode()).fetchone() == (sum(kind in ("gone", "partial") for kind in classes),)
-        if classes[-1] == "recovered" and "partial" not in classes:
-            switch.hear(said[7:])
-            with first.connect() as wanted:
-                assert Fingerprint.of(wanted).difference(Fingerprint.of(made.mart)) is None
-    finally:
-        made.close()
-        own_servers[0].drop(first)
-        own_servers[1].drop(second)
+        if {*classes} == {"delivered", "recovered"}:
+            assert undisturbed(made).difference(Fingerprint.of(made.mart)) is None

@@ -108,7 +108,7 @@ class Disaster:
     def hear(self, site: int, events: list[Event]) -> None:
         """Let the collector of a site write events into its interaction database."""
         schema = {1: "idb_pbx_a", 2: "idb_pbx_b"}[site]
-        Idb.open(self.at(site), schema).write([Record(Tag.EVENTS, copy_lines(events, SESSION, datetime.now(UTC)))])
+        write_events(self.at(site), schema, events)
 
     def load(self, site: int) -> None:
         """Load at a site what both collectors have, be its server at it or not."""
@@ -197,8 +197,21 @@ def tell_call(switch: Switch, start: float, caller: str) -> None:
     switch.end(start + 15, caller)
 
 
+def write_events(idb: Connection, schema: str, events: list[Event]) -> None:
+    """Write what a collector heard into its interaction database."""
+    Idb.open(idb, schema).write([Record(Tag.EVENTS, copy_lines(events, SESSION, datetime.now(UTC)))])
+
+
+def all_of_it(twin: Connection, said: list[Event]) -> None:
+    """The twin heard everything."""
+    write_events(twin, "idb_pbx_b", said)
+
+
 @contextmanager
-def disaster(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
+def disaster(
+    server: MartServer, other_server: MartServer, hear: Callable[[Connection, list[Event]], None] = all_of_it
+) -> Iterator[Disaster]:
+    """Give the two sites; ``hear`` is what the collector at site 2 makes of what was said."""
     first, second = server.new_mart(), other_server.new_mart()
     try:
         with disaster_of(first, second) as made:
@@ -225,9 +238,9 @@ def disaster_of(first: Mart, second: Mart) -> Iterator[Disaster]:
         link.set_up(ends[1], ends[2])
         twin = second.connect(autocommit=True)
         twin.execute("SET default_transaction_read_only = off")
-        Idb.open(twin, "idb_pbx_b").write([Record(Tag.EVENTS, copy_lines(said, SESSION, datetime.now(UTC)))])
+        hear(twin, list(said))
         # What site 1 recorded last, and nobody else but the twin has.
-        Idb.open(switch.mart, "idb_pbx_a").write([Record(Tag.EVENTS, copy_lines(said[7:], SESSION, datetime.now(UTC)))])
+        write_events(switch.mart, "idb_pbx_a", said[7:])
         with first.connect(autocommit=True) as active, second.connect(autocommit=True) as standby:
             wait_for(standby, 1, beat(active, 1), timeout_s=30)
         yield made

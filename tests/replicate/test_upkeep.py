@@ -12,11 +12,12 @@ from tests.upkeep.stories import DAY_S, maintained, queue_call
 from twinmart.db.partitions import partitioned_tables
 from twinmart.etl.cycle import run_once
 from twinmart.jobs.linkwatch import LinkWatch
-from twinmart.replicate import turn
+from twinmart.replicate import fence, turn
 from twinmart.replicate.ends import reach
 from twinmart.replicate.heartbeat import beat, has_crossed
 from twinmart.replicate.schema import drift, prepare
 from twinmart.replicate.watch import look
+from twinmart.site.mart import REPLICATOR
 
 MUCH_LATER = DAWN + timedelta(days=450)
 
@@ -69,6 +70,22 @@ def test_rows_of_new_days_cross_after_a_purge_wherever_it_was_carried_out(
     assert differs(linked) is None
     with reach(linked.source, "test") as active, reach(linked.target, "test") as standby:
         assert [one for one in drift(active, standby) if one.breaks] == []
+
+
+def test_what_a_purge_leaves_at_the_standby_is_fenced_and_open_to_what_crosses(linked: Pair) -> None:
+    """A row of long ago that was kept, such as an agent's session, is changed by a load of today."""
+    story(linked)
+    maintained(linked.mart, MUCH_LATER)
+    everything_crosses(linked)
+    maintained(linked.other_mart, MUCH_LATER, site=2)
+    with reach(linked.target, "test") as standby:
+        closed = "SELECT table_name FROM ops.replicated_table WHERE NOT has_table_privilege(%s, table_oid, %s)"
+        for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+            assert standby.execute(closed.encode(), (REPLICATOR, privilege)).fetchall() == []
+        assert fence.standing(standby).holes == ()
+        purged = standby.execute("SELECT count(*) FROM ops.purge_done").fetchone()
+        assert purged is not None
+        assert purged[0] > 0
 
 
 def test_a_pair_of_which_only_the_active_site_has_purged_can_be_turned(linked: Pair) -> None:

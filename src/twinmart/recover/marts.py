@@ -124,7 +124,7 @@ class SiteMarts:
         with self._world.change(at) as connection:
             count = loss.open_manifest(connection, self._world.run, lost)
         self._world.mark("manifest opened")
-        return f"{count} sources"
+        return f"{count} source{'' if count == 1 else 's'}"
 
     def write_manifest(self, at: int, lost: int) -> str:
         """Note for each source and span what became of it."""

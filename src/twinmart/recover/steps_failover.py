@@ -175,6 +175,8 @@ DETACH_REPLICATION = Step(
     _detach,
     about_ms=60,
 )
+# It is written into the mart, so only once this is the active one: in a copy that goes back to following it would be a
+# row too many. A load that comes between takes from the lost site what that can still give, which is delivered then.
 OPEN_MANIFEST = Step(
     "open-manifest",
     "how far each source was delivered, before anything is loaded here",

@@ -153,6 +153,13 @@ def _purge(connection: Connection, table: PartitionedTable, before_at: datetime,
         ).format(root=root, rest=rest, end=bound, schema=sql.Identifier(table.schema))
     )
     fence_as_root(connection, sql.Identifier(table.schema, name), root)
+    # Made in another schema, it was given none of the privileges that tables of this one are given when they are made.
+    for (writer,) in connection.execute(sql_text("upkeep/writers"), (root.as_string(connection),)).fetchall():
+        connection.execute(
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {} TO {}").format(
+                sql.Identifier(table.schema, name), sql.Identifier(writer)
+            )
+        )
     return [_note(connection, table, old, end, kept)]
 
 

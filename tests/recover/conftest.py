@@ -34,6 +34,8 @@ from twinmart.replicate import link
 from twinmart.replicate.ends import End, embedded_end
 from twinmart.replicate.heartbeat import beat, wait_for
 
+Hearing = Callable[[Connection, list[Event]], None]
+
 FAILOVER = Wish("failover", 2, 1)
 SUBSCRIPTIONS = """
     SELECT count(*) FROM pg_subscription
@@ -209,12 +211,12 @@ def all_of_it(twin: Connection, said: list[Event]) -> None:
 
 @contextmanager
 def disaster(
-    server: MartServer, other_server: MartServer, hear: Callable[[Connection, list[Event]], None] = all_of_it
-) -> Iterator[Disaster]:
+    server: MartServer, other_server: MartServer, hear: Hearing = all_of_it
+) -> Iterator[Disaster]:  # fmt: skip
     """Give the two sites; ``hear`` is what the collector at site 2 makes of what was said."""
     first, second = server.new_mart(), other_server.new_mart()
     try:
-        with disaster_of(first, second) as made:
+        with disaster_of(first, second, hear) as made:
             yield made
     finally:
         server.drop(first)
@@ -222,7 +224,7 @@ def disaster(
 
 
 @contextmanager
-def disaster_of(first: Mart, second: Mart) -> Iterator[Disaster]:
+def disaster_of(first: Mart, second: Mart, hear: Hearing = all_of_it) -> Iterator[Disaster]:
     """Tell the story to two marts that know nothing yet."""
     ends = {
         number: embedded_end(number, mart.server, mart.dsn, database=mart.name)

@@ -123,7 +123,7 @@ def morning(world: SimWorld) -> int:
                 marts = {number: site for number, site in world.sites.items() if site.mart is not None}
                 best = max(marts, key=lambda one: (marts[one].own.epoch, marts[one].promised))
                 known = marts[best].own.active_site
-                wanted = known if known in marts else best
+                wanted = known if known in marts and marts[known].own.epoch == marts[best].own.epoch else best
                 carry_out(world, ask(world, "failover", wanted, wanted, even_if_alive=True))
                 continue
             wish = ask(world, "return", active[0], active[0])

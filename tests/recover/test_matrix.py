@@ -327,3 +327,33 @@ def test_a_switch_whose_journal_died_with_its_site_is_completed_by_a_failover(st
         run, _ = carry_out(world, back)
         assert run is not None
         kept(world, run)
+
+
+def test_a_run_whose_site_was_made_active_by_another_run_is_over() -> None:
+    """The return of site 2 broke off when site 1 died, which keeps its journal; a failover completed it."""
+    with GROUNDS[3].made() as (world, _):
+        broken_off = Wish("return", 2, 1, survivor=1)
+        with pytest.raises(errors.MartError):
+            carry_out(world, broken_off, at_step={"repoint-mart": partial(world.kill, 1)})
+        carry_out(world, Wish("failover", 2, 1, accept_loss=ALL))
+        carry_out(world, Wish("return", 2, 1, accept_loss=ALL, survivor=2))
+        with pytest.raises(errors.PlanStale, match="another run has made site 2 active"):
+            carry_out(world, broken_off)
+        in_the_end(world)
+
+
+@pytest.mark.parametrize("step", ["raise-epoch", "repoint-mart", "load"])
+def test_a_site_that_was_made_anew_in_the_middle_of_a_switch_does_not_become_active_empty(step: str) -> None:
+    with GROUNDS[5].made() as (world, wish):
+        assert (wish.command, wish.target, wish.keeper) == ("return", 1, 2)
+        with pytest.raises(errors.MartError):
+            carry_out(world, wish, at_step={step: partial(world.kill, 1)})
+        before = set(world.sites[2].own.events)
+        world.lose_disks(1)
+        world.revive(1)
+        with pytest.raises((errors.PlanStale, errors.StepNotReached), match=r"made anew|raise-epoch"):
+            carry_out(world, wish)
+        assert set(world.sites[2].own.events) == before
+        in_the_end(world)
+        assert before
+        assert before <= set(world.sites[1].own.events)

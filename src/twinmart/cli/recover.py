@@ -11,10 +11,20 @@ from typing import Annotated, Literal
 import typer
 
 from twinmart import errors
-from twinmart.cli.context import answer, answer_json, home_of, process_began_at, settings_of, table, tell
+from twinmart.cli.context import answer, answer_json, home_of, process_began_at, settings_of, span, table, tell
 from twinmart.recover.journal import Journal, Run, Taken
 from twinmart.recover.model import Copy, Event, Plan, Wish
-from twinmart.recover.report import Report, length, plan_data, plan_text, run_line, run_text, step_text
+from twinmart.recover.report import (
+    Report,
+    length,
+    moment,
+    plan_data,
+    plan_text,
+    run_data,
+    run_text,
+    step_text,
+    working_ms,
+)
 from twinmart.recover.run import Executor
 from twinmart.recover.site import Recovery
 from twinmart.recover.steps import steps_for
@@ -209,13 +219,18 @@ def list_runs(ctx: typer.Context, as_json: _Json = False) -> None:
     """
     runs = _all_runs(_recovery(ctx))
     if as_json:
-        answer_json(runs=[dict(zip(("run", "command", "to", "state", "begun", "worked"), run_line(run), strict=True))
-                          for run, _ in runs])  # fmt: skip
+        answer_json(runs=[run_data(run) for run, _ in runs])
         return
     if not runs:
         answer("no recoveries")
         return
-    answer(table(("run", "command", "to", "state", "begun", "worked"), [run_line(run) for run, _ in runs]))
+    now = datetime.now(UTC)
+    rows = [
+        (run.short_id, run.wish.command, f"site {run.wish.target}", run.state,
+         f"{moment(run.started_at)} ({span((now - run.started_at).total_seconds())} ago)", length(working_ms(run)))
+        for run, _ in runs
+    ]  # fmt: skip
+    answer(table(("run", "command", "to", "state", "begun", "worked"), rows))
 
 
 def show(
@@ -390,7 +405,7 @@ def _confirm(wish: Wish, yes: int | None) -> datetime:
     if yes is None and sys.stdin.isatty():
         verb = "stays" if wish.command == "return" and wish.target == wish.survivor else "becomes"
         typed = typer.prompt(
-            f"Site {wish.target} {verb} active. Type its number to go on", default="", err=True
+            f"Site {wish.target} {verb} active. Type its number to go on", default="", show_default=False, err=True
         ).strip()
     if typed != str(wish.target):
         raise errors.NotConfirmed(

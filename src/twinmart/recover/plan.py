@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from twinmart import errors
+from twinmart.config.topology import next_epoch
 from twinmart.recover.model import Change, Facts, Plan, PlannedStep, SiteFacts, Step, Wish, digest
 from twinmart.recover.steps import steps_for
 from twinmart.recover.steps_common import deaf
@@ -127,7 +128,7 @@ def refusal(facts: Facts, wish: Wish) -> errors.MartError | None:
 def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     """Whether the wish was fulfilled before and nothing is left to do, as far as the role of the site goes."""
     target, other = facts[wish.target], facts[wish.other]
-    is_active = target.is_active and target.has_taken_over
+    is_active = target.is_active and target.has_taken_over and not is_replaced(target, other)
     if wish.command == "failover":
         return is_active
     if wish.command == "drill":
@@ -213,7 +214,7 @@ def _changes(facts: Facts, wish: Wish) -> Iterator[Change]:
         ("active site", target.active_site, wish.target),
         ("mart server", f"site {target.mart_site}", f"site {wish.target}"),
         ("mart in use", f"mart@{target.mart_point}", f"mart@{wish.target}"),
-        ("reports", f"site {target.report_site}", f"site {wish.target}"),
+        ("reports", f"site {target.report_site}" if target.report_site else "none", f"site {wish.target}"),
     ):
         if before != after:
             yield Change(what, str(before), str(after))
@@ -222,7 +223,10 @@ def _changes(facts: Facts, wish: Wish) -> Iterator[Change]:
         back = [one.name for one in target.collectors if one.site == wish.newcomer or not one.is_on]
         if set(back) - set(on):
             yield Change("collectors in use", " ".join(on), " ".join(sorted({*on, *back})))
-        yield Change("replication", "none", f"site {wish.target} to site {wish.other}")
+        link = facts[wish.other].link
+        now = "none" if link is None else f"site {link.from_site} to site {wish.other}"
+        if now != (then := f"site {wish.target} to site {wish.other}"):
+            yield Change("replication", now, then)
     elif wish.command == "switchover":
         yield Change("replication", f"site {wish.other} to site {wish.target}", f"site {wish.target} to {wish.other}")
     else:
@@ -296,6 +300,9 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
             f"site {wish.target} is no copy of the active site; nothing was ever replicated to it"
             " (twinmart replication setup)",
         )
+    if is_replaced(target, other):
+        takes_over = f"let its copy take over: twinmart failover --active {wish.other}"
+        yield Finding("no", f"the mart of site {wish.target} was made anew or put back; {takes_over}")
     if target.is_half_copied:
         yield Finding("no", f"site {wish.target} holds half a copy only; go on with it: twinmart return")
     yield from _readiness(facts, wish)
@@ -401,15 +408,34 @@ def replan(facts: Facts, wish: Wish, before: Mapping[str, object], runs: int = 0
 def overtaken(facts: Facts, wish: Wish, epoch: int, *, has_raised: bool) -> errors.MartError | None:
     """Return why a run must not go on, since an epoch was taken that is not its own, or None.
 
-    ``epoch`` is the one at which it began; ``has_raised``: it may have taken one itself.
+    ``epoch`` is the one at which it began; ``has_raised``: it may have taken one itself, the next one of its target.
     """
     newest = max((site for site in facts.sites.values() if site.answers), key=lambda site: site.epoch, default=None)
-    if newest is None or newest.epoch <= epoch or (has_raised and newest.active_site == wish.target):
+    if newest is None or newest.epoch <= epoch:
         return None
+    target = facts[wish.target]
+    if has_raised and newest.active_site == wish.target:
+        if is_replaced(target, newest):
+            return _replaced(target, newest)
+        if newest.epoch <= next_epoch(max(epoch, target.promised_epoch), wish.target):
+            return None
     return errors.PlanStale(
-        f"site {newest.active_site} has become active since this {wish.command} began",
+        f"another run has made site {newest.active_site} active since this {wish.command} began",
         detail=f"site {newest.site} knows epoch {newest.epoch}; the run began at epoch {epoch}",
         hint=f"Nothing was changed, and the run is closed. Make a new plan with: twinmart plan {wish.command}.",
+    )
+
+
+def is_replaced(site: SiteFacts, other: SiteFacts) -> bool:
+    """Whether a site is not what it was when the other one became its copy: that knows more of it than itself."""
+    return site.answers and other.answers and other.active_site == site.site and other.epoch > site.epoch
+
+
+def _replaced(target: SiteFacts, newest: SiteFacts) -> errors.MartError:
+    return errors.PlanStale(
+        f"site {target.site} is no longer the one that became active: its mart was made anew or put back",
+        detail=f"it knows epoch {target.epoch}; site {newest.site}, its copy, knows {newest.epoch}",
+        hint="Nothing was changed, and the run is closed. Let the copy take over: twinmart failover.",
     )
 
 

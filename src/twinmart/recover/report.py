@@ -137,7 +137,10 @@ def plan_text(plan: Plan, *, explain: bool = False) -> str:
     """Return a plan as people read it."""
     wish = plan.wish
     steps = steps_for(wish)
-    lines = [f"{wish.command.upper()} to site {wish.target}        plan {plan.id} · {plan.at:%H:%M:%S} UTC"]
+    what = f"RETURN of site {wish.newcomer}, " if wish.command == "return" else f"{wish.command.upper()} "
+    role = f"site {wish.target} {'stays' if wish.target == wish.survivor else 'becomes'} active"
+    head = what + (role if wish.command == "return" else f"to site {wish.target}")
+    lines = [f"{head}        plan {plan.id} · {plan.at:%H:%M:%S} UTC"]
     if plan.changes:
         lines += ["", f"{'changes':<22}{'from':<28}to"]
         lines += [f"  ~ {one.what:<18}{one.before:<28}{one.after}" for one in plan.changes]
@@ -167,12 +170,18 @@ def plan_data(plan: Plan) -> dict[str, object]:
     }  # fmt: skip
 
 
-def run_line(run: Run) -> tuple[str, ...]:
-    """Return a run as a row of a list."""
-    return (
-        run.short_id, run.wish.command, f"site {run.wish.target}", run.state, moment(run.started_at),
-        length(working_ms(run)),
-    )  # fmt: skip
+def run_data(run: Run) -> dict[str, object]:
+    """Return a run as an entry of a list, as data that JSON can hold."""
+    return {
+        "run": run.short_id,
+        "command": run.wish.command,
+        "target": run.wish.target,
+        "other": run.wish.other,
+        "state": run.state,
+        "who": run.who,
+        "begun_at": run.started_at,
+        "worked_ms": working_ms(run),
+    }
 
 
 def run_text(run: Run) -> str:

@@ -122,6 +122,11 @@ def _raise_epoch(act: Act) -> str:
             f"site {act.other} is no longer fenced for site {act.target}",
             hint="The epoch was not raised. Look with: twinmart status.",
         )
+    if not act.facts[act.target].has_candidate:
+        raise errors.PlanStale(
+            f"site {act.target} is no longer the copy that was compared: its mart was made anew or put back",
+            hint=f"The epoch was not raised. Let site {act.other} go on: twinmart failover --active {act.other}.",
+        )
     return raise_epoch(act)
 
 

@@ -86,9 +86,19 @@ class Overview:
         """Return the link that a site receives by; None for the active one and while nobody knows."""
         return next((link for link in self.links if link.facts.target_site == site), None)
 
+    def _loss_notes(self) -> list[Note]:
+        """Return what to do about a site that does not come back."""
+        silent = [site.number for site in self.sites if site.role is None]
+        standbys = [site.number for site in self.sites if site.role == "standby"]
+        if self.active in silent and standbys:
+            about = f"the active site gives no answer; should it be lost, site {standbys[0]} can take over"
+            return [Note(f"site {self.active}", about, "twinmart check failover")]
+        return []
+
     def notes(self) -> list[Note]:
         """Return all that is not right, sites first."""
         found = [note for site in self.sites for note in _site_notes(site)]
+        found += self._loss_notes()
         for link in self.links:
             about = f"link to site {link.facts.target_site}"
             # A site that gives no answer has been told of.
@@ -131,13 +141,16 @@ def overview(home: Home) -> Overview:
     jobs: Sequence[Mapping[str, Any]] = ()
     sources: Sequence[SourceState] = ()
     losses: Sequence[Loss] = ()
-    at_active = next((view for view in views if view.number == active and view.status.state == "ready"), None)
-    if at_active is not None:
-        dsn = home.site(at_active.number).dsn()
+    ready = [view for view in views if view.status.state == "ready" and view.role is not None]
+    # Where the active site gives no answer, its copy knows the sources as well.
+    asked = next((view for view in ready if view.number == active), ready[0] if ready else None)
+    if asked is not None:
+        dsn = home.site(asked.number).dsn()
         with suppress(MartError), session(dsn, application_name="twinmart status", statement_timeout_s=5) as mart:
             sources = source_states(mart)
             losses = manifest(mart, only_open=True)
-            jobs = job_standings(mart, is_served=at_active.server.get("state") != "none")
+            if asked.number == active:
+                jobs = job_standings(mart, is_served=asked.server.get("state") != "none")
     return Overview(datetime.now(UTC), views, active, _links(home, views, active), jobs, sources, losses)
 
 

@@ -12,7 +12,7 @@ from bench.place import connection, home
 from bench.report import Figure, show, stopwatch
 from twinmart.aggregate.described import make_described
 from twinmart.aggregate.job import aggregate
-from twinmart.aggregate.rebuild import set_planner
+from twinmart.aggregate.rebuild import reaching, set_planner
 from twinmart.aggregate.requests import request
 from twinmart.aggregate.sets import SETS, Level, Shape
 from twinmart.aggregate.thresholds import make_thresholds
@@ -68,4 +68,4 @@ def _bare_set(dsn: str, number: int, day: datetime) -> None:
         shape = Shape.read(mart)[one.name]
         for level in Level:
             target = sql.Identifier("bare", f"{one.name}_{level}")
-            mart.execute(sql.SQL("CREATE TABLE {} AS {}").format(target, shape.compute(level)), span)
+            mart.execute(sql.SQL("CREATE TABLE {} AS {}").format(target, shape.compute(level)), reaching(mart, shape, span))

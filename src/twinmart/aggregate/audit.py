@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from twinmart.aggregate.described import make_described
-from twinmart.aggregate.rebuild import set_planner
+from twinmart.aggregate.rebuild import reaching, set_planner
 from twinmart.aggregate.requests import names_of
 from twinmart.aggregate.sets import Level, Shape
 from twinmart.aggregate.thresholds import make_thresholds
@@ -65,7 +65,7 @@ def _audit(mart: Connection, from_at: datetime, to_at: datetime, names: list[str
 
 
 def _differences(mart: Connection, shape: Shape, level: Level, span: dict[str, object]) -> Iterator[Difference]:
-    cursor = mart.execute(shape.differing(level), span)
+    cursor = mart.execute(shape.differing(level), reaching(mart, shape, span) if level is Level.SUBHR else span)
     names = [column.name for column in cursor.description or ()]
     for row in cursor:
         values = dict(zip(names, row, strict=True))

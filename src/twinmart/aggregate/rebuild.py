@@ -19,11 +19,15 @@ WORK_MEM = "64MB"
 
 
 # Compiling these wide statements takes longer than running them, and writers are parallel already. The newest interval
-# has grown since statistics were made, so the planner takes a few rows for granted, and looks many up one by one.
+# has grown since statistics were made, so the planner takes a few rows for granted, and looks many up one by one. Within
+# an interval the order of keys is not that of the heap: by a bitmap each page is read once, in half the time. For that
+# the files fence off their facts with OFFSET 0: where a sort by the partition key would be of use above, PostgreSQL 18
+# takes an index scan all the same.
 _SETTINGS = {
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
     "enable_nestloop": "off",
+    "enable_indexscan": "off",
     "work_mem": WORK_MEM,
 }
 
@@ -32,6 +36,15 @@ def set_planner(mart: Connection, *, is_local: bool = True) -> None:
     """Set the planner for the statements of sets, for the transaction or for the life of the connection."""
     for name, value in _SETTINGS.items():
         mart.execute("SELECT set_config(%s, %s, %s)", (name, value, is_local))
+
+
+def reaching(mart: Connection, shape: Shape, span: Mapping[str, object]) -> dict[str, object]:
+    """Add to a span how far its facts reach into others; the planner, told so, looks into no other partition."""
+    if shape.of.reach is None:
+        return dict(span)
+    found = mart.execute(sql_text(f"aggregate/{shape.of.reach}"), span).fetchone()
+    first_key, last_key = found or (None, None)
+    return {**span, "first_key": first_key, "last_key": last_key}
 
 
 @dataclass(slots=True)
@@ -80,6 +93,8 @@ class Rebuilder:
         changed, reached = 0, Level(unit.level)
         for level, span in ((unit.level, unit.span()), *unit.higher_spans()):
             reached = Level(level)
+            if reached is Level.SUBHR:
+                span = reaching(self.mart, shape, span)
             is_new = self.mart.execute(shape.any_stored(reached), span).fetchone() == (False,)
             changed += self.mart.execute(shape.insert(reached) if is_new else shape.bring(reached), span).rowcount
         return changed, reached
@@ -87,6 +102,7 @@ class Rebuilder:
     def _store_small(self, shape: Shape, unit: Unit) -> tuple[int, Level]:
         """Store what little news changes; day and month are told by how much, so they cost what the news is worth."""
         changed, spans = 0, {Level.SUBHR: unit.span()} | {Level(level): span for level, span in unit.higher_spans()}
+        spans[Level.SUBHR] = reaching(self.mart, shape, spans[Level.SUBHR])
         for level in (Level.SUBHR, Level.HOUR):
             if not self.mart.execute(shape.note(level), spans[level]).rowcount:
                 return changed, level

@@ -33,11 +33,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AggregateSet:
-    """A set: its name, the file with its rows, and a second file where those are rows of another set, fewer or more."""
+    """A set: its name, the file with its rows, and a second file where those are rows of another set, fewer or more.
+
+    ``reach`` is the file that tells how far from the span those facts are that rows of the span take in as well.
+    """
 
     name: str
     rows: str
-    is_clipped: bool = False
+    reach: str | None = None
     part: str | None = None
 
 
@@ -45,13 +48,13 @@ SETS = (
     AggregateSet("agent", "agent"),
     AggregateSet("agent_grp", "agent", part="agent_grp"),
     AggregateSet("agent_queue", "agent", part="agent_queue"),
-    AggregateSet("i_agent", "i_agent", is_clipped=True),
-    AggregateSet("i_sess_state", "i_sess_state", is_clipped=True),
-    AggregateSet("i_state_rsn", "i_state_rsn", is_clipped=True),
-    AggregateSet("id", "id"),
-    AggregateSet("queue", "queue"),
-    AggregateSet("queue_abn", "queue_abn"),
-    AggregateSet("queue_acc_agent", "queue_acc_agent"),
+    AggregateSet("i_agent", "i_agent", reach="i_agent_reach"),
+    AggregateSet("i_sess_state", "i_sess_state"),
+    AggregateSet("i_state_rsn", "i_state_rsn"),
+    AggregateSet("id", "id", reach="id_reach"),
+    AggregateSet("queue", "queue", reach="queue_reach"),
+    AggregateSet("queue_abn", "queue_abn", reach="queue_abn_reach"),
+    AggregateSet("queue_acc_agent", "queue_acc_agent", reach="queue_reach"),
 )
 BY_NAME = {one.name: one for one in SETS}
 

@@ -71,7 +71,12 @@ FROM (
         customer.is_offered AND fact.customer_handle_count = 0 AND fact.end_at IS NOT NULL AS is_missed,
         fact.customer_handle_count = 0 AND NOT customer.is_offered AND descriptor.resource_role NOT IN ('Initiated', 'InitiatedConsult')
             AS is_received
-    FROM mart.interaction_resource_fact AS fact
+    FROM (
+        SELECT *
+        FROM mart.interaction_resource_fact
+        WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
+        OFFSET 0
+    ) AS fact
     JOIN mart.resource_ AS agent ON agent.resource_key = fact.resource_key AND agent.resource_type_code = 'AGENT'
     JOIN mart.technical_descriptor AS descriptor USING (technical_descriptor_key)
     CROSS JOIN LATERAL (
@@ -88,7 +93,4 @@ FROM (
         AND described.interaction_resource_id = fact.interaction_resource_id
         AND described.start_date_time_key >= %(from_key)s
         AND described.start_date_time_key < %(to_key)s
-    WHERE fact.tenant_key = %(tenant_key)s
-      AND fact.start_date_time_key >= %(from_key)s
-      AND fact.start_date_time_key < %(to_key)s
 ) AS part

@@ -1,17 +1,11 @@
--- Rows of I_AGENT: what one state of an agent inside an interaction adds to each interval that it touches.
--- grain   state of an agent in an interaction, interval
+-- Rows of I_AGENT: what the states of an agent inside interactions add to each interval that they touch.
+-- grain   agent, medium, direction, phase, relation, interval
 -- reads   mart.ixn_resource_state_fact, mart.interaction_resource_fact, mart.resource_, ctl.aggregate_horizon
 -- writes  nothing
 -- rule    clipped at the ends of the interval, so that its parts add up to the millisecond; counted where it begins. What has no end counts
---         up to the horizon of its source. A state belongs to the customer, a consultation or a call between agents as its attempt does
--- parameters  tenant_key, from_key, to_key
-WITH attempts AS MATERIALIZED (
-    SELECT min(interaction_resource_sdt_key) AS first_key, max(interaction_resource_sdt_key) AS last_key
-    FROM mart.ixn_resource_state_fact
-    WHERE tenant_key = %(tenant_key)s
-      AND start_date_time_key < %(to_key)s
-      AND coalesce(end_date_time_key, 9223372036854775807) >= %(from_key)s
-)
+--         up to the horizon of its source. A state belongs to the customer, a consultation or a call between agents as its attempt does;
+--         only the few attempts without a customer are looked up
+-- parameters  tenant_key, from_key, to_key, first_key, last_key
 SELECT
     piece.tenant_key,
     piece.date_time_key,
@@ -36,10 +30,15 @@ SELECT
     CASE WHEN piece.relation = 'internal' THEN piece.clipped_ms ELSE 0 END AS internal_time_ms
 FROM (
     SELECT
-        state.*,
-        (state.date_time_key = state.start_date_time_key)::integer AS begun,
-        greatest(least(state.end_ms, state.date_time_key * 1000 + 900000) - greatest(state.start_ms, state.date_time_key * 1000), 0)
-            ::integer AS clipped_ms
+        tenant_key,
+        date_time_key,
+        resource_key,
+        media_type_key,
+        interaction_type_key,
+        phase,
+        relation,
+        count(*) FILTER (WHERE date_time_key = start_date_time_key) AS begun,
+        sum(greatest(least(end_ms, date_time_key * 1000 + 900000) - greatest(start_ms, date_time_key * 1000), 0)::integer) AS clipped_ms
     FROM (
         SELECT lasting.*, generate_series(greatest(start_date_time_key, %(from_key)s),
             least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900), 900) AS date_time_key
@@ -57,7 +56,7 @@ FROM (
                     ELSE 'wrap'
                 END AS phase,
                 CASE
-                    WHEN attempt.customer_dial_count + attempt.customer_ring_count + attempt.customer_talk_count > 0 THEN 'customer'
+                    WHEN attempt.attempt_kind IS NULL THEN 'customer'
                     WHEN attempt.attempt_kind = 'consult_out' THEN 'initiated'
                     WHEN attempt.attempt_kind IN ('consult', 'consult_queue') THEN 'received'
                     ELSE 'internal'
@@ -65,17 +64,24 @@ FROM (
                 mart.epoch_ms(fact.start_at) AS start_ms,
                 mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
             FROM mart.ixn_resource_state_fact AS fact
-            JOIN mart.interaction_resource_fact AS attempt
+            LEFT JOIN mart.interaction_resource_fact AS attempt
                 ON attempt.tenant_key = fact.tenant_key
                 AND attempt.start_date_time_key = fact.interaction_resource_sdt_key
                 AND attempt.interaction_resource_id = fact.interaction_resource_id
-                AND attempt.start_date_time_key >= (SELECT first_key FROM attempts)
-                AND attempt.start_date_time_key <= (SELECT last_key FROM attempts)
+                AND attempt.start_date_time_key >= %(first_key)s
+                AND attempt.start_date_time_key <= %(last_key)s
+                AND attempt.customer_dial_count + attempt.customer_ring_count + attempt.customer_talk_count = 0
             JOIN mart.resource_ AS agent ON agent.resource_key = fact.resource_key AND agent.resource_type_code = 'AGENT'
             LEFT JOIN ctl.aggregate_horizon AS horizon ON horizon.source_key = fact.source_key
             WHERE fact.tenant_key = %(tenant_key)s
               AND fact.start_date_time_key < %(to_key)s
-              AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+              AND (
+                  fact.start_date_time_key >= %(from_key)s
+                  OR fact.end_date_time_key IS DISTINCT FROM fact.start_date_time_key
+                      AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+              )
+            OFFSET 0 -- or else the planner computes each of these again wherever it is named
         ) AS lasting
     ) AS state
+    GROUP BY tenant_key, date_time_key, resource_key, media_type_key, interaction_type_key, phase, relation
 ) AS piece

@@ -1,5 +1,5 @@
--- Rows of I_SESS_STATE: what one state of an agent adds to each interval that it touches, and begin and end of sessions.
--- grain   state of an agent, interval; end of a session
+-- Rows of I_SESS_STATE: what the states of an agent add to each interval that they touch, and begin and end of sessions.
+-- grain   agent, medium, state, interval; begin or end of a session
 -- reads   mart.sm_res_state_fact, mart.sm_res_session_fact, ctl.aggregate_horizon
 -- writes  nothing
 -- rule    clipped at the ends of the interval, so that its parts add up to the millisecond; counted where it begins. What has no end counts
@@ -25,31 +25,40 @@ SELECT
     CASE WHEN piece.resource_state_key = 4 THEN piece.clipped_ms ELSE 0 END AS wrap_time_ms
 FROM (
     SELECT
-        state.tenant_key,
-        state.date_time_key,
-        state.resource_key,
-        state.media_type_key,
+        tenant_key,
+        date_time_key,
+        resource_key,
+        media_type_key,
         0 AS login,
         0 AS logout,
-        state.resource_state_key,
-        (state.date_time_key = state.start_date_time_key)::integer AS begun,
-        greatest(least(state.end_ms, state.date_time_key * 1000 + 900000) - greatest(state.start_ms, state.date_time_key * 1000), 0)
-            ::integer AS clipped_ms
+        resource_state_key,
+        count(*) FILTER (WHERE date_time_key = start_date_time_key) AS begun,
+        sum(greatest(least(end_ms, date_time_key * 1000 + 900000) - greatest(start_ms, date_time_key * 1000), 0)::integer) AS clipped_ms
     FROM (
         SELECT lasting.*, generate_series(greatest(start_date_time_key, %(from_key)s),
             least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900), 900) AS date_time_key
         FROM (
             SELECT
-                fact.*,
+                fact.tenant_key,
+                fact.start_date_time_key,
+                fact.resource_key,
+                fact.media_type_key,
+                fact.resource_state_key,
                 mart.epoch_ms(fact.start_at) AS start_ms,
                 mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
             FROM mart.sm_res_state_fact AS fact
             LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
             WHERE fact.tenant_key = %(tenant_key)s
               AND fact.start_date_time_key < %(to_key)s
-              AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+              AND (
+                  fact.start_date_time_key >= %(from_key)s
+                  OR fact.end_date_time_key IS DISTINCT FROM fact.start_date_time_key
+                      AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+              )
+            OFFSET 0 -- or else the planner computes each of these again wherever it is named
         ) AS lasting
     ) AS state
+    GROUP BY tenant_key, date_time_key, resource_key, media_type_key, resource_state_key
     UNION ALL
     SELECT tenant_key, start_date_time_key, resource_key, media_type_key, 1, 0, -2, 0, 0
     FROM mart.sm_res_session_fact

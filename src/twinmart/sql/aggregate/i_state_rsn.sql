@@ -24,7 +24,11 @@ FROM (
     LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
     WHERE fact.tenant_key = %(tenant_key)s
       AND fact.start_date_time_key < %(to_key)s
-      AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+      AND (
+          fact.start_date_time_key >= %(from_key)s
+          OR fact.end_date_time_key IS DISTINCT FROM fact.start_date_time_key
+              AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+      )
 ) AS reason
 CROSS JOIN LATERAL generate_series(
     greatest(reason.start_date_time_key, %(from_key)s),

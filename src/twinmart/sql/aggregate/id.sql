@@ -7,7 +7,7 @@
 --         is the first agent who took the customer. Discarded interactions are left out: nothing is known of them. Thresholds are those of
 --         no queue, in force at the begin. Business attributes are those of the first attempt that handled the customer; if none did,
 --         of the first attempt
--- parameters  tenant_key, from_key, to_key
+-- parameters  tenant_key, from_key, to_key, last_key
 SELECT
     ixn.tenant_key,
     ixn.start_date_time_key AS date_time_key,
@@ -35,7 +35,12 @@ SELECT
     coalesce(part.consult_received_accepted, 0) AS consult_received_accepted,
     coalesce(part.consult_received_engage_time_ms, 0) AS consult_received_engage_time_ms,
     coalesce(part.consult_initiated, 0) AS consult_initiated
-FROM mart.interaction_fact AS ixn
+FROM (
+    SELECT *
+    FROM mart.interaction_fact
+    WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
+    OFFSET 0
+) AS ixn
 LEFT JOIN (
     SELECT
         fact.interaction_id,
@@ -73,20 +78,12 @@ LEFT JOIN (
         AND described.start_date_time_key = fact.start_date_time_key
         AND described.interaction_resource_id = fact.interaction_resource_id
         AND described.start_date_time_key >= %(from_key)s
-        AND described.start_date_time_key <= (
-            SELECT max(coalesce(end_date_time_key, 9223372036854775807))
-            FROM mart.interaction_fact
-            WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
-        )
+        AND described.start_date_time_key <= %(last_key)s
     WHERE fact.tenant_key = %(tenant_key)s
       AND fact.interaction_date_time_key >= %(from_key)s
       AND fact.interaction_date_time_key < %(to_key)s
       AND fact.start_date_time_key >= %(from_key)s
-      AND fact.start_date_time_key <= (
-          SELECT max(coalesce(end_date_time_key, 9223372036854775807))
-          FROM mart.interaction_fact
-          WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
-      )
+      AND fact.start_date_time_key <= %(last_key)s
     GROUP BY fact.interaction_id
 ) AS part USING (interaction_id)
 LEFT JOIN threshold
@@ -100,7 +97,4 @@ CROSS JOIN LATERAL (
         coalesce(part.was_abandoned AND part.answered_at IS NULL AND ixn.end_at IS NOT NULL, false) AS is_abandoned,
         coalesce(ixn.duration_ms <= threshold.short_abandon_ms, false) AS is_short
 ) AS spent
-WHERE ixn.tenant_key = %(tenant_key)s
-  AND ixn.start_date_time_key >= %(from_key)s
-  AND ixn.start_date_time_key < %(to_key)s
-  AND ixn.status <> 2
+WHERE ixn.status <> 2

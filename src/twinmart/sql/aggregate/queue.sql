@@ -6,7 +6,7 @@
 -- rule    everything in the interval in which the visit ENTERED the queue, what the answering agent did too. Thresholds are those in force
 --         at the entry, and a wait that is exactly the threshold is within it. Business attributes are
 --         those of the visit, where visits carry user data, else those of the attempt that answered it
--- parameters  tenant_key, from_key, to_key
+-- parameters  tenant_key, from_key, to_key, last_key
 SELECT
     visit.tenant_key,
     visit.start_date_time_key AS date_time_key,
@@ -105,7 +105,12 @@ FROM (
         answer.cons_rcv_acw_duration_ms,
         answer.post_cons_xfer_talk_duration_ms,
         answer.post_cons_xfer_hold_duration_ms
-    FROM mart.mediation_segment_fact AS fact
+    FROM (
+        SELECT *
+        FROM mart.mediation_segment_fact
+        WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
+        OFFSET 0
+    ) AS fact
     JOIN mart.technical_descriptor AS descriptor USING (technical_descriptor_key)
     LEFT JOIN threshold
         ON threshold.resource_key = fact.resource_key
@@ -118,11 +123,7 @@ FROM (
         AND answer.start_date_time_key = fact.target_ixn_resource_sdt_key
         AND answer.interaction_resource_id = fact.target_ixn_resource_id
         AND answer.start_date_time_key >= %(from_key)s
-        AND answer.start_date_time_key <= (
-            SELECT max(target_ixn_resource_sdt_key)
-            FROM mart.mediation_segment_fact
-            WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
-        )
+        AND answer.start_date_time_key <= %(last_key)s
     LEFT JOIN mart.technical_descriptor AS outcome ON outcome.technical_descriptor_key = answer.technical_descriptor_key
     LEFT JOIN mart.resource_ AS agent ON agent.resource_key = answer.resource_key AND agent.resource_type_code = 'AGENT'
     LEFT JOIN described
@@ -136,12 +137,5 @@ FROM (
         AND answered.start_date_time_key = fact.target_ixn_resource_sdt_key
         AND answered.interaction_resource_id = fact.target_ixn_resource_id
         AND answered.start_date_time_key >= %(from_key)s
-        AND answered.start_date_time_key <= (
-            SELECT max(target_ixn_resource_sdt_key)
-            FROM mart.mediation_segment_fact
-            WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
-        )
-    WHERE fact.tenant_key = %(tenant_key)s
-      AND fact.start_date_time_key >= %(from_key)s
-      AND fact.start_date_time_key < %(to_key)s
+        AND answered.start_date_time_key <= %(last_key)s
 ) AS visit

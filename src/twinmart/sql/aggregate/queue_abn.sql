@@ -5,7 +5,7 @@
 -- rule    in the interval in which the visit ENTERED the queue; only the last visit of the interaction to that queue, consultations included.
 --         A wait that is exactly an edge falls into the bucket that ends there. Edges are those in force at the entry. Business attributes are
 --         those of the visit, where visits carry user data
--- parameters  tenant_key, from_key, to_key
+-- parameters  tenant_key, from_key, to_key, last_key
 SELECT
     visit.tenant_key,
     visit.date_time_key,
@@ -47,7 +47,12 @@ FROM (
         fact.total_duration_ms AS wait_ms,
         coalesce(threshold.abandoned_range_key, -2) AS time_range_key,
         width_bucket(fact.total_duration_ms - 1, threshold.abandoned_edges_ms) + 1 AS bucket
-    FROM mart.mediation_segment_fact AS fact
+    FROM (
+        SELECT *
+        FROM mart.mediation_segment_fact
+        WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
+        OFFSET 0
+    ) AS fact
     LEFT JOIN threshold
         ON threshold.resource_key = fact.resource_key
         AND threshold.media_type_key = fact.media_type_key
@@ -59,10 +64,7 @@ FROM (
         AND described.interaction_resource_id = fact.mediation_segment_id
         AND described.start_date_time_key >= %(from_key)s
         AND described.start_date_time_key < %(to_key)s
-    WHERE fact.tenant_key = %(tenant_key)s
-      AND fact.start_date_time_key >= %(from_key)s
-      AND fact.start_date_time_key < %(to_key)s
-      AND fact.result = 'abandoned'
+    WHERE fact.result = 'abandoned'
       AND NOT EXISTS (
           SELECT
           FROM mart.mediation_segment_fact AS later
@@ -71,8 +73,7 @@ FROM (
             AND later.resource_key = fact.resource_key
             AND later.start_date_time_key >= fact.start_date_time_key
             AND later.start_date_time_key >= %(from_key)s
-            AND later.start_date_time_key <= (SELECT max(start_date_time_key) + 86400 FROM mart.mediation_segment_fact
-                WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s)
+            AND later.start_date_time_key <= %(last_key)s
             AND (later.start_at, later.mediation_segment_id) > (fact.start_at, fact.mediation_segment_id)
       )
 ) AS visit

@@ -5,7 +5,7 @@
 -- rule    in the interval in which the visit ENTERED the queue; only if the queue rang the agent who answered. The wait includes ringing; a wait
 --         that is exactly an edge falls into the bucket that ends there. Edges are those in force at the entry. Business attributes are
 --         those of the visit, where visits carry user data, else those of the attempt that answered it
--- parameters  tenant_key, from_key, to_key
+-- parameters  tenant_key, from_key, to_key, last_key
 SELECT
     visit.tenant_key,
     visit.date_time_key,
@@ -47,17 +47,18 @@ FROM (
         fact.total_duration_ms AS wait_ms,
         coalesce(threshold.accepted_range_key, -2) AS time_range_key,
         width_bucket(fact.total_duration_ms - 1, threshold.accepted_edges_ms) + 1 AS bucket
-    FROM mart.mediation_segment_fact AS fact
+    FROM (
+        SELECT *
+        FROM mart.mediation_segment_fact
+        WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
+        OFFSET 0
+    ) AS fact
     JOIN mart.interaction_resource_fact AS answer
         ON answer.tenant_key = fact.tenant_key
         AND answer.start_date_time_key = fact.target_ixn_resource_sdt_key
         AND answer.interaction_resource_id = fact.target_ixn_resource_id
         AND answer.start_date_time_key >= %(from_key)s
-        AND answer.start_date_time_key <= (
-            SELECT max(target_ixn_resource_sdt_key)
-            FROM mart.mediation_segment_fact
-            WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
-        )
+        AND answer.start_date_time_key <= %(last_key)s
     JOIN mart.resource_ AS agent ON agent.resource_key = answer.resource_key AND agent.resource_type_code = 'AGENT'
     LEFT JOIN threshold
         ON threshold.resource_key = fact.resource_key
@@ -75,13 +76,6 @@ FROM (
         AND answered.start_date_time_key = fact.target_ixn_resource_sdt_key
         AND answered.interaction_resource_id = fact.target_ixn_resource_id
         AND answered.start_date_time_key >= %(from_key)s
-        AND answered.start_date_time_key <= (
-            SELECT max(target_ixn_resource_sdt_key)
-            FROM mart.mediation_segment_fact
-            WHERE tenant_key = %(tenant_key)s AND start_date_time_key >= %(from_key)s AND start_date_time_key < %(to_key)s
-        )
-    WHERE fact.tenant_key = %(tenant_key)s
-      AND fact.start_date_time_key >= %(from_key)s
-      AND fact.start_date_time_key < %(to_key)s
-      AND fact.result = 'answered'
+        AND answered.start_date_time_key <= %(last_key)s
+    WHERE fact.result = 'answered'
 ) AS visit

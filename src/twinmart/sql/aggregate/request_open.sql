@@ -15,17 +15,17 @@ WITH horizon AS (
 going_on AS (
     SELECT tenant_key, source_key, 'i_agent' AS set_name, min(start_date_time_key) AS from_key
     FROM mart.ixn_resource_state_fact
-    WHERE coalesce(end_date_time_key, 9223372036854775807) = 9223372036854775807
+    WHERE end_date_time_key IS DISTINCT FROM start_date_time_key AND coalesce(end_date_time_key, 9223372036854775807) = 9223372036854775807
     GROUP BY tenant_key, source_key
     UNION ALL
     SELECT tenant_key, source_key, 'i_sess_state', min(start_date_time_key)
     FROM mart.sm_res_state_fact
-    WHERE coalesce(end_date_time_key, 9223372036854775807) = 9223372036854775807
+    WHERE end_date_time_key IS DISTINCT FROM start_date_time_key AND coalesce(end_date_time_key, 9223372036854775807) = 9223372036854775807
     GROUP BY tenant_key, source_key
     UNION ALL
     SELECT tenant_key, source_key, 'i_state_rsn', min(start_date_time_key)
     FROM mart.sm_res_state_reason_fact
-    WHERE coalesce(end_date_time_key, 9223372036854775807) = 9223372036854775807
+    WHERE end_date_time_key IS DISTINCT FROM start_date_time_key AND coalesce(end_date_time_key, 9223372036854775807) = 9223372036854775807
     GROUP BY tenant_key, source_key
 )
 INSERT INTO ctl.aggregate_request (tenant_key, set_name, level, date_time_key)

@@ -180,11 +180,6 @@ def fill(mart: Connection, day: datetime, calls: int) -> None:
         mart.execute(sql.SQL("ANALYZE mart.{}").format(sql.Identifier(name)))
 
 
-def minute(mart: Connection, day: datetime, number: int, calls: int) -> None:
-    """Add a minute of calls to the last quarter that is full, as a load does: with requests."""
-    insert(mart, day + timedelta(hours=22, minutes=number - 15), timedelta(minutes=1), calls, f"minute {number}")
-
-
 def insert(mart: Connection, from_at: datetime, span: timedelta, calls: int, salt: str) -> None:
     """Insert calls spread over a span; those of another salt are others."""
     parameters = {

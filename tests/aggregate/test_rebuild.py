@@ -288,11 +288,11 @@ class TestLittleNews:
 
     def test_units_that_write_the_same_rows_exclude_each_other(self) -> None:
         month = KEY // 86400 * 86400 - 19 * 86_400
-        small = Unit(1, "queue", "subhr", KEY, KEY + 900, RECENT, "month")
-        assert small.overlaps(Unit(1, "queue", "subhr", KEY - 5 * 86_400, KEY - 5 * 86_400 + 900, OLD, "month"))
-        assert small.overlaps(Unit(1, "queue", "month", month, month + 30 * 86_400, RECENT))
-        assert not small.overlaps(Unit(1, "queue", "subhr", KEY - 86_400, KEY, OLD, "month"))
-        assert not small.overlaps(Unit(1, "agent", "subhr", KEY, KEY + 900, RECENT, "month"))
+        small = Unit(1, ("queue",), "subhr", KEY, KEY + 900, RECENT, "month")
+        assert small.overlaps(Unit(1, ("queue",), "subhr", KEY - 5 * 86_400, KEY - 5 * 86_400 + 900, OLD, "month"))
+        assert small.overlaps(Unit(1, ("queue",), "month", month, month + 30 * 86_400, RECENT))
+        assert not small.overlaps(Unit(1, ("queue",), "subhr", KEY - 86_400, KEY, OLD, "month"))
+        assert not small.overlaps(Unit(1, ("agent",), "subhr", KEY, KEY + 900, RECENT, "month"))
 
 
 class TestEnds:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from twinmart.aggregate.described import make_described
+from twinmart.aggregate.groups import make_members
 from twinmart.aggregate.rebuild import reaching, set_planner
 from twinmart.aggregate.requests import names_of
 from twinmart.aggregate.sets import Level, Shape
@@ -51,6 +52,7 @@ def audit(
 def _audit(mart: Connection, from_at: datetime, to_at: datetime, names: list[str]) -> list[Difference]:
     make_thresholds(mart)
     make_described(mart)
+    make_members(mart)
     tenants = [tenant for (tenant,) in mart.execute("SELECT tenant_key FROM mart.tenant WHERE tenant_key > 0")]
     shapes = Shape.read(mart)
     found: list[Difference] = []

@@ -1,5 +1,7 @@
 """Groups that people configure: who belongs to which, brought up to date before anything is rebuilt."""
 
+from psycopg import sql
+
 from twinmart.aggregate.requests import request
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
@@ -16,3 +18,8 @@ def refresh_groups(mart: Connection) -> int:
     if from_at is None or to_at is None or not from_at < to_at:
         return 0
     return request(mart, from_at=from_at, to_at=to_at, sets=["agent_grp"])
+
+
+def make_members(mart: Connection) -> None:
+    """Make the temporary view ``member``, which the files of the sets of agents join."""
+    mart.execute(sql.SQL("CREATE OR REPLACE TEMPORARY VIEW member AS {}").format(sql.SQL(sql_text("aggregate/member"))))

@@ -43,7 +43,7 @@ class Done:
         """Count a unit that is committed."""
         with self._lock:
             self.units += 1
-            self.intervals += (unit.to_key - unit.from_key) // 900 if unit.level == "subhr" else 0
+            self.intervals += unit.intervals if unit.level == "subhr" else 0
             self.rows_changed += rows_changed
 
 

@@ -32,29 +32,43 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AggregateSet:
-    """A set: its name, the file with its rows, and a second file where those are rows of another set, fewer or more.
+class Rows:
+    """A file with rows of facts, and what it takes to read these once for several sets.
 
-    ``reach`` is the file that tells how far from the span those facts are that rows of the span take in as well.
+    ``reach`` is the file that tells how far those facts are from the span that its rows take in as well. The set
+    ``like`` has all the measures of the file; ``more_keys`` are keys that other sets need beside those of that one.
     """
 
-    name: str
-    rows: str
+    file: str
     reach: str | None = None
+    like: str | None = None
+    more_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateSet:
+    """A set: its name, its rows, and a second file where it has fewer or more of them than other sets."""
+
+    name: str
+    rows: Rows
     part: str | None = None
 
 
+_AGENT = Rows("agent", like="agent_queue", more_keys=("member_at",))
+_QUEUE = Rows("queue", reach="queue_reach", like="queue", more_keys=("time_range_key", "bucket"))
+
+# The dearest first, so that writers who share the work end together.
 SETS = (
-    AggregateSet("agent", "agent"),
-    AggregateSet("agent_grp", "agent", part="agent_grp"),
-    AggregateSet("agent_queue", "agent", part="agent_queue"),
-    AggregateSet("i_agent", "i_agent", reach="i_agent_reach"),
-    AggregateSet("i_sess_state", "i_sess_state"),
-    AggregateSet("i_state_rsn", "i_state_rsn"),
-    AggregateSet("id", "id", reach="id_reach"),
-    AggregateSet("queue", "queue", reach="queue_reach"),
-    AggregateSet("queue_abn", "queue_abn", reach="queue_abn_reach"),
-    AggregateSet("queue_acc_agent", "queue_acc_agent", reach="queue_reach"),
+    AggregateSet("i_agent", Rows("i_agent", reach="i_agent_reach")),
+    AggregateSet("queue", _QUEUE),
+    AggregateSet("queue_acc_agent", _QUEUE, part="queue_acc_agent"),
+    AggregateSet("agent", _AGENT),
+    AggregateSet("agent_grp", _AGENT, part="agent_grp"),
+    AggregateSet("agent_queue", _AGENT, part="agent_queue"),
+    AggregateSet("id", Rows("id", reach="id_reach")),
+    AggregateSet("i_sess_state", Rows("i_sess_state")),
+    AggregateSet("queue_abn", Rows("queue_abn", reach="queue_abn_reach")),
+    AggregateSet("i_state_rsn", Rows("i_state_rsn")),
 )
 BY_NAME = {one.name: one for one in SETS}
 
@@ -63,12 +77,14 @@ BY_NAME = {one.name: one for one in SETS}
 class Shape:
     """A set with its columns, and the statements made of both.
 
-    Every statement takes ``tenant_key`` and the span ``from_key <= date_time_key < to_key`` as parameters.
+    Every statement takes ``tenant_key`` and the span ``from_key <= date_time_key < to_key`` as parameters; those that
+    read facts also how far they reach. If it is shared, it reads what ``share`` has added up for several sets.
     """
 
     of: AggregateSet
     keys: tuple[str, ...]
     measures: tuple[str, ...]
+    is_shared: bool = False
 
     @classmethod
     def read(cls, connection: Connection) -> dict[str, Self]:
@@ -86,6 +102,11 @@ class Shape:
         return sql.Identifier("agg", f"{self.of.name}_{level}")
 
     @property
+    def shared(self) -> sql.Identifier:
+        """The temporary table of rows of facts that several sets read, for the life of a transaction."""
+        return sql.Identifier(f"shared_{self.of.rows.file}")
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Keys and measures."""
         return (*self.keys, *self.measures)
@@ -101,6 +122,15 @@ class Shape:
             "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS"
             " SELECT NULL::text AS level, {}, NULL::boolean AS is_gone, NULL::boolean AS is_less FROM {} WITH NO DATA"
         ).format(self.changes, _listed(self.columns), self.stored(Level.SUBHR))
+
+    def share(self) -> sql.Composed:
+        """Make the table of rows that several sets read: those of this one, which has all measures, by more keys."""
+        return sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM ({}) AS part GROUP BY {}").format(
+            self.shared,
+            sql.SQL(", ").join([*(sql.Identifier("part", key) for key in self._shared_keys), *self._sums("part")]),
+            sql.SQL(sql_text(f"aggregate/{self.of.rows.file}")),
+            _listed(self._shared_keys, "part"),
+        )
 
     def compute(self, level: Level, *, only_changed: bool = False) -> sql.Composed:
         """SELECT the rows of a level: the lowest from the facts, any other from the level below."""
@@ -123,26 +153,25 @@ class Shape:
         return self._merge(level, self._changed(level, only_changed=False), keeps_greatest=False)
 
     def note(self, level: Level) -> sql.Composed:
-        """Note what differs at 15 minutes; at the hour, of those who differed at 15 minutes."""
-        return sql.SQL("INSERT INTO {} SELECT {}, * FROM ({}) AS change").format(
-            self.changes, sql.Literal(str(level)), self._changed(level, only_changed=level is not Level.SUBHR)
-        )
+        """Note what differs at 15 minutes; at the hour, of those who differed at 15 minutes.
+
+        Tells how many rows these are, and whether one is gone or its longest time less than before, which cannot be
+        added to higher levels.
+        """
+        return sql.SQL(
+            "WITH noted AS (INSERT INTO {} SELECT {}, * FROM ({}) AS change RETURNING is_less)"
+            " SELECT count(*), coalesce(bool_or(is_less), false) FROM noted"
+        ).format(self.changes, sql.Literal(str(level)), self._changed(level, only_changed=level is not Level.SUBHR))
 
     def apply(self, level: Level) -> sql.Composed:
         """Apply the changes noted for a level to it."""
         return self._merge(level, self._noted(level), keeps_greatest=False)
 
-    def any_less(self) -> sql.Composed:
-        """Say whether an hour is gone or its longest time less than before, which cannot be added to higher levels."""
-        return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE level = {} AND is_less)").format(
-            self.changes, sql.Literal(str(Level.HOUR))
-        )
-
-    def carry(self, level: Level) -> sql.Composed:
-        """Add the changes noted for the hour to a level above it."""
+    def carry(self, level: Level, noted: Level) -> sql.Composed:
+        """Add the changes noted for a level to one above it."""
         begin = sql.SQL("agg.level_key({}, change.date_time_key)").format(sql.Literal(str(level)))
         added = sql.SQL("SELECT {}, false AS is_gone FROM {} AS change WHERE level = {} GROUP BY {}").format(
-            self._added("change", begin), self.changes, sql.Literal(str(Level.HOUR)), self._grouped("change", begin)
+            self._added("change", begin), self.changes, sql.Literal(str(noted)), self._grouped("change", begin)
         )
         return self._merge(level, added, keeps_greatest=True)
 
@@ -166,17 +195,17 @@ class Shape:
             level=sql.Literal(str(level)),
         )
 
-    @cached_property
+    @property
+    def _shared_keys(self) -> tuple[str, ...]:
+        return (*self.keys, *self.of.rows.more_keys)
+
+    @property
     def _from_facts(self) -> sql.Composed:
-        rows = sql.SQL(sql_text(f"aggregate/{self.of.rows}"))
-        if self.of.part is None:
-            return sql.SQL("SELECT {} FROM ({}) AS part GROUP BY {}").format(
-                self._added("part", sql.Identifier("part", "date_time_key")), rows, _listed(self.keys, "part")
-            )
+        rows = sql.SQL(sql_text(f"aggregate/{self.of.rows.file}"))
         return sql.SQL("WITH part AS ({}) SELECT {} FROM ({}) AS made GROUP BY {}").format(
-            rows,
+            sql.SQL("TABLE {}").format(self.shared) if self.is_shared else rows,
             self._added("made", sql.Identifier("made", "date_time_key")),
-            sql.SQL(sql_text(f"aggregate/{self.of.part}")),
+            sql.SQL("TABLE part" if self.of.part is None else sql_text(f"aggregate/{self.of.part}")),
             _listed(self.keys, "made"),
         )
 
@@ -276,13 +305,15 @@ class Shape:
         keys = [begin if name == "date_time_key" else sql.Identifier(table, name) for name in self.keys]
         pairs = zip(keys, self.keys, strict=True)
         named = [sql.SQL("{} AS {}").format(key, sql.Identifier(name)) for key, name in pairs]
-        added = [
+        return sql.SQL(", ").join([*named, *self._sums(table)])
+
+    def _sums(self, table: str) -> list[sql.Composed]:
+        return [
             sql.SQL("{}({})::bigint AS {}").format(
                 sql.SQL("max" if _is_longest(name) else "sum"), sql.Identifier(table, name), sql.Identifier(name)
             )
             for name in self.measures
         ]
-        return sql.SQL(", ").join([*named, *added])
 
     @cached_property
     def _same_key(self) -> sql.Composed:

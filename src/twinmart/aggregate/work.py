@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Condition
 
+from twinmart.aggregate.sets import BY_NAME
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
 from twinmart.model.writers import Schedule
@@ -27,10 +28,13 @@ SMALL_S = 8 * 900
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one transaction rebuilds: the intervals of a set from ``from_key`` up to ``to_key``, that one left out."""
+    """What one transaction rebuilds: the intervals from ``from_key`` up to ``to_key``, that one left out.
+
+    Several sets are those that are made of the same rows of facts, which are then read once.
+    """
 
     tenant_key: int
-    set_name: str
+    set_names: tuple[str, ...]
     level: str
     from_key: int
     to_key: int
@@ -42,6 +46,11 @@ class Unit:
     def is_small(self) -> bool:
         """Whether it is little news of 15 minutes; what somebody asked for is computed anew at every level."""
         return self.level == "subhr" and self.to_key - self.from_key < SMALL_S and not self.is_redo
+
+    @property
+    def intervals(self) -> int:
+        """How many intervals of sets it has, in quarters of an hour."""
+        return (self.to_key - self.from_key) // 900 * len(self.set_names)
 
     def span(self) -> dict[str, object]:
         """Return the parameters of every statement that works on it."""
@@ -59,7 +68,7 @@ class Unit:
 
     def overlaps(self, other: "Unit") -> bool:
         """Whether both write the same rows at any level."""
-        if (self.tenant_key, self.set_name) != (other.tenant_key, other.set_name):
+        if self.tenant_key != other.tenant_key or not set(self.set_names) & set(other.set_names):
             return False
         mine, others = ({u.level: u.span()} | dict(u.higher_spans()) for u in (self, other))
         return any(
@@ -89,7 +98,7 @@ class Work:
         """Return how many writers are worth their connections now; a strict schedule gets all that it names."""
         with self._changed:
             self._read()
-            intervals = sum((unit.to_key - unit.from_key) // 900 for unit in self._ready)
+            intervals = sum(unit.intervals for unit in self._ready)
         if any(writers.is_strict for writers in self.schedule.by_hour):
             return self.schedule.most
         return max(1, min(self.schedule.most, -(-intervals // LEAST_INTERVALS)))
@@ -140,13 +149,20 @@ class Work:
         recent = int(time.time()) - RECENT_S
         rows = self.mart.execute(
             sql_text("aggregate/pending"),
-            {"recent_key": recent, "day_delay_s": self.delays_s["day"], "month_delay_s": self.delays_s["month"]},
+            {
+                "recent_key": recent,
+                "day_delay_s": self.delays_s["day"],
+                "month_delay_s": self.delays_s["month"],
+                "sets": list(BY_NAME),
+            },
         )
         reach = "hour" if any(self.delays_s.values()) else "month"
-        self._ready = [
-            Unit(tenant_key, name, level, first, _end(level, last), zone, reach, is_redo)
-            for tenant_key, name, level, first, last, zone, is_redo in rows
-        ]
+        together: dict[tuple[str, Unit], list[str]] = {}
+        for tenant_key, name, level, first, last, zone, is_redo in rows:
+            same = BY_NAME[name].rows.file if level == "subhr" else name
+            unit = Unit(tenant_key, (), level, first, _end(level, last), zone, reach, is_redo)
+            together.setdefault((same, unit), []).append(name)
+        self._ready = [replace(unit, set_names=tuple(names)) for (_, unit), names in together.items()]
         self._read_at = time.monotonic()
 
 

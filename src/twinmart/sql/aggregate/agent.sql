@@ -1,11 +1,12 @@
 -- Rows of the sets of agents: what one part of an agent in an interaction adds to each measure.
 -- grain   attempt of an agent
 -- reads   mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor,
---         threshold, described (temporary)
+--         threshold, described, member (temporary)
 -- writes  nothing
 -- rule    in the interval of the offer, that is when the phone began to ring or dial. Customer interactions are told by CUSTOMER_*; what an
 --         agent takes from a colleague counts as consultation while it is no customer interaction of the agent's own. What an agent began
---         is never received. Business attributes are those of the attempt
+--         is never received. Business attributes are those of the attempt. Groups of an agent are told by member_at: the last time up to the
+--         offer at which they changed
 -- parameters  tenant_key, from_key, to_key
 SELECT
     part.tenant_key,
@@ -15,7 +16,7 @@ SELECT
     part.media_type_key,
     part.interaction_type_key,
     part.interaction_descriptor_key,
-    part.start_at,
+    part.member_at,
     part.is_offered::integer AS offered,
     part.is_accepted::integer AS accepted,
     (part.is_missed AND part.result_reason NOT IN ('AbandonedWhileRinging', 'Rejected'))::integer AS notaccepted,
@@ -66,6 +67,7 @@ FROM (
         descriptor.result_reason,
         descriptor.resource_role,
         threshold.short_talk_ms,
+        belonging.turns[width_bucket(fact.start_at, belonging.turns)] AS member_at,
         customer.is_offered,
         fact.customer_handle_count > 0 AS is_accepted,
         customer.is_offered AND fact.customer_handle_count = 0 AND fact.end_at IS NOT NULL AS is_missed,
@@ -82,6 +84,17 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT fact.customer_dial_count + fact.customer_ring_count + fact.customer_talk_count + fact.customer_handle_count > 0 AS is_offered
     ) AS customer
+    LEFT JOIN (
+        SELECT resource_key, array_agg(DISTINCT turn.at ORDER BY turn.at) AS turns
+        FROM member
+        CROSS JOIN LATERAL (VALUES (start_at), (end_at)) AS turn (at)
+        WHERE tenant_key = %(tenant_key)s
+          AND start_date_time_key < %(to_key)s
+          AND start_at < to_timestamp(%(to_key)s)
+          AND (end_at IS NULL OR end_at > to_timestamp(%(from_key)s))
+          AND turn.at IS NOT NULL
+        GROUP BY resource_key
+    ) AS belonging ON belonging.resource_key = fact.resource_key
     LEFT JOIN threshold
         ON threshold.resource_key = fact.last_queue_resource_key
         AND threshold.media_type_key = fact.media_type_key

@@ -1,11 +1,12 @@
--- Rows of QUEUE: what one visit adds to each measure.
+-- Rows of the sets of queues: what one visit adds to each measure.
 -- grain   visit of a caller to a queue
 -- reads   mart.mediation_segment_fact, mart.interaction_resource_fact, mart.resource_, mart.technical_descriptor,
 --         threshold, described (temporary)
 -- writes  nothing
 -- rule    everything in the interval in which the visit ENTERED the queue, what the answering agent did too. Thresholds are those in force
 --         at the entry, and a wait that is exactly the threshold is within it. Business attributes are
---         those of the visit, where visits carry user data, else those of the attempt that answered it
+--         those of the visit, where visits carry user data, else those of the attempt that answered it. Buckets of the wait are for those
+--         that an agent answered, by the edges in force at the entry
 -- parameters  tenant_key, from_key, to_key, last_key
 SELECT
     visit.tenant_key,
@@ -14,6 +15,8 @@ SELECT
     visit.media_type_key,
     visit.interaction_type_key,
     visit.interaction_descriptor_key,
+    CASE WHEN visit.by_agent THEN visit.time_range_key END AS time_range_key,
+    CASE WHEN visit.by_agent THEN visit.bucket END AS bucket,
     1 AS entered,
     visit.is_consult::integer AS consult_entered,
     (visit.result NOT IN ('joinempty', 'full'))::integer AS offered,
@@ -83,6 +86,8 @@ FROM (
         coalesce(fact.total_duration_ms <= threshold.answer_ms, false) AS is_within,
         coalesce(fact.total_duration_ms <= threshold.short_abandon_ms, false) AS is_short,
         threshold.short_talk_ms,
+        coalesce(threshold.accepted_range_key, -2) AS time_range_key,
+        width_bucket(fact.total_duration_ms - 1, threshold.accepted_edges_ms) + 1 AS bucket,
         answer.end_at AS agent_end_at,
         outcome.technical_result AS agent_result,
         answer.customer_handle_count,

@@ -245,6 +245,22 @@ class TestWriters:
         assert order == sorted(order, key=lambda one: (one[0], one[1] == "day"))
         assert {zone for zone, _ in order} == {RECENT, OLD}
 
+    def test_sets_made_of_the_same_facts_are_rebuilt_in_one_transaction(self, facts: Connection, mart: Mart) -> None:
+        span: dict[str, Any] = {"from_at": DAY, "to_at": DAY + timedelta(minutes=30)}
+        request(facts, **span)
+        work = Work(facts, Schedule.parse("default=flex(1:0)"), {"day": 0, "month": 0})
+        work.writers()
+        units = {unit.set_names for unit in work._ready}
+        assert {("queue", "queue_acc_agent"), ("agent", "agent_grp", "agent_queue"), ("i_agent",)} <= units
+        # One alone is rebuilt alone, as when somebody joined a group.
+        put_call(facts, 1, 21, 11, DAY, 5000, 60_000, "answered", "queue", 1)
+        facts.execute("DELETE FROM ctl.aggregate_request WHERE set_name <> 'agent_grp'")
+        rebuild(mart)
+        assert [len(stored(facts, name)) for name in ("agent_grp", "agent", "queue")] == [1, 0, 0]
+        request(facts, **span)
+        rebuild(mart)
+        assert audit(facts, from_at=DAY, to_at=DAY + timedelta(days=1)) == []
+
     def test_row_93_a_level_with_a_delay_waits_and_those_above_it_too(self, facts: Connection, mart: Mart) -> None:
         Store(facts, author="test").set_option("application", "mart", "agg", "agg-level-day-delay", "3600")
         state(facts, DAY, DAY + timedelta(minutes=5))

@@ -249,7 +249,7 @@ def aggregates_page(mart: Mart) -> str:
         columns = [row for row in rows if row.table_name == f"{name}_subhr"]
         title = columns[0].table_comment.partition("; by ")[0]
         lines += [f"## {name.upper()}\n", f"{title}.\n"]
-        for file in () if one is None else filter(None, (one.rows, one.part)):
+        for file in () if one is None else filter(None, (one.rows.file, one.part)):
             header = sql_file(f"aggregate/{file}").header
             lines += [f"- grain of a row before it is added up: {header['grain']}", f"- rule: {header['rule']}\n"]
         lines += ["| column | meaning |", "| --- | --- |"]

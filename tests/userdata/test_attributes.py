@@ -128,7 +128,7 @@ def test_the_first_attributes_of_a_mart_are_seen_by_a_rebuild_that_began_before(
         queue_call(switch)
         switch.hear()
         span = (NINE, NINE + 900)
-        assert rebuilder.rebuild(Unit(1, "id", "subhr", *span, 1, "month")) > 0
+        assert rebuilder.rebuild(Unit(1, ("id",), "subhr", *span, 1, "month")) > 0
     assert about(switch, "ag2_id_month", "entered") == {("sales", "none"): 1}
 
 

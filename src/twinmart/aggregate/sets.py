@@ -57,18 +57,17 @@ class AggregateSet:
 _AGENT = Rows("agent", like="agent_queue", more_keys=("member_at",))
 _QUEUE = Rows("queue", reach="queue_reach", like="queue", more_keys=("time_range_key", "bucket"))
 
-# The dearest first, so that writers who share the work end together.
 SETS = (
-    AggregateSet("i_agent", Rows("i_agent", reach="i_agent_reach")),
-    AggregateSet("queue", _QUEUE),
-    AggregateSet("queue_acc_agent", _QUEUE, part="queue_acc_agent"),
     AggregateSet("agent", _AGENT),
     AggregateSet("agent_grp", _AGENT, part="agent_grp"),
     AggregateSet("agent_queue", _AGENT, part="agent_queue"),
-    AggregateSet("id", Rows("id", reach="id_reach")),
+    AggregateSet("i_agent", Rows("i_agent", reach="i_agent_reach")),
     AggregateSet("i_sess_state", Rows("i_sess_state")),
-    AggregateSet("queue_abn", Rows("queue_abn", reach="queue_abn_reach")),
     AggregateSet("i_state_rsn", Rows("i_state_rsn")),
+    AggregateSet("id", Rows("id", reach="id_reach")),
+    AggregateSet("queue", _QUEUE),
+    AggregateSet("queue_abn", Rows("queue_abn", reach="queue_abn_reach")),
+    AggregateSet("queue_acc_agent", _QUEUE, part="queue_acc_agent"),
 )
 BY_NAME = {one.name: one for one in SETS}
 

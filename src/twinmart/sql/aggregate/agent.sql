@@ -5,8 +5,7 @@
 -- writes  nothing
 -- rule    in the interval of the offer, that is when the phone began to ring or dial. Customer interactions are told by CUSTOMER_*; what an
 --         agent takes from a colleague counts as consultation while it is no customer interaction of the agent's own. What an agent began
---         is never received. Business attributes are those of the attempt. Groups of an agent are told by member_at: the last time up to the
---         offer at which they changed
+--         is never received. Business attributes are those of the attempt
 -- parameters  tenant_key, from_key, to_key
 SELECT
     part.tenant_key,
@@ -84,6 +83,7 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT fact.customer_dial_count + fact.customer_ring_count + fact.customer_talk_count + fact.customer_handle_count > 0 AS is_offered
     ) AS customer
+    -- Groups of an agent are told by the last time up to the offer at which they changed.
     LEFT JOIN (
         SELECT resource_key, array_agg(DISTINCT turn.at ORDER BY turn.at) AS turns
         FROM member

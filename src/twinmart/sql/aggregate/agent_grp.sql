@@ -2,7 +2,8 @@
 -- grain   attempt of an agent, group
 -- reads   part (the rows of aggregate/agent), member (temporary)
 -- writes  nothing
--- rule    an agent of two groups counts in both, so groups add up to more than their agents; one of no group counts in -2
+-- rule    groups are those of the queues that an agent serves, and those that people configured. An agent of two
+--         groups counts in both, so groups add up to more than their agents; one of no group counts in -2
 SELECT part.*, coalesce(belonging.group_key, -2) AS group_key
 FROM part
 LEFT JOIN (

@@ -3,8 +3,7 @@
 -- reads   mart.ixn_resource_state_fact, mart.interaction_resource_fact, mart.resource_, ctl.aggregate_horizon
 -- writes  nothing
 -- rule    clipped at the ends of the interval, so that its parts add up to the millisecond; counted where it begins. What has no end counts
---         up to the horizon of its source. A state belongs to the customer, a consultation or a call between agents as its attempt does;
---         only the few attempts without a customer are looked up
+--         up to the horizon of its source. A state belongs to the customer, a consultation or a call between agents as its attempt does
 -- parameters  tenant_key, from_key, to_key, first_key, last_key
 SELECT
     piece.tenant_key,
@@ -64,7 +63,7 @@ FROM (
                 mart.epoch_ms(fact.start_at) AS start_ms,
                 mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
             FROM mart.ixn_resource_state_fact AS fact
-            LEFT JOIN mart.interaction_resource_fact AS attempt
+            LEFT JOIN mart.interaction_resource_fact AS attempt -- those without a customer, which are few
                 ON attempt.tenant_key = fact.tenant_key
                 AND attempt.start_date_time_key = fact.interaction_resource_sdt_key
                 AND attempt.interaction_resource_id = fact.interaction_resource_id

@@ -2,8 +2,8 @@
 -- grain   tenant, set, level, run of adjoining intervals within a day; of days within a month
 -- reads   ctl.aggregate_request
 -- writes  nothing
--- rule    recent before old, lower levels before higher ones, the latest day first; in it the sets in the order given
--- parameters  recent_key, day_delay_s, month_delay_s, sets
+-- rule    recent before old, lower levels before higher ones, the latest day first; in it the dearest sets
+-- parameters  recent_key, day_delay_s, month_delay_s, dearest
 SELECT tenant_key, set_name, level, min(date_time_key) AS from_key, max(date_time_key) AS last_key,
     CASE WHEN max(date_time_key) >= %(recent_key)s THEN 1 ELSE 2 END AS zone,
     bool_or(is_redo) AS is_redo
@@ -27,5 +27,5 @@ FROM (
         * CASE level WHEN 'day' THEN %(day_delay_s)s WHEN 'month' THEN %(month_delay_s)s ELSE 0 END
 ) AS wanted
 GROUP BY tenant_key, set_name, level, whole, run
-ORDER BY zone, array_position(ARRAY['subhr', 'day', 'month'], level), min(date_time_key) / 86400 DESC, array_position(%(sets)s, set_name),
-    from_key DESC, tenant_key
+ORDER BY zone, array_position(ARRAY['subhr', 'day', 'month'], level), min(date_time_key) / 86400 DESC, array_position(%(dearest)s::text[], set_name),
+    from_key DESC, set_name, tenant_key

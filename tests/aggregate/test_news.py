@@ -102,24 +102,45 @@ def happen(connection: Connection, number: int, what: str, about: Any) -> None:
             connection.execute(statement, {"id": UUID(int=100 + about), "new": UUID(int=900 + about)})
 
 
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(steps, st.booleans()), min_size=12, max_size=20))
+def settled(examples: int) -> settings:
+    checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=checks)
+
+
+stories = st.lists(st.tuples(steps, st.booleans()), min_size=8, max_size=12)
+
+
+@pytest.mark.timeout(300)
+@settled(3)
+@given(stories)
 def test_news_in_any_order_leaves_what_a_redo_would(news_mart: Mart, told: list[tuple[Any, bool]]) -> None:
-    with news_mart.connect(autocommit=True) as connection:
+    hear(news_mart, told)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@settled(100)
+@given(stories)
+def test_much_news_in_any_order_leaves_what_a_redo_would(news_mart: Mart, told: list[tuple[Any, bool]]) -> None:
+    hear(news_mart, told)
+
+
+def hear(mart: Mart, told: list[tuple[Any, bool]]) -> None:
+    """Let things happen, rebuild after some of them, and compare with the oracle, the audit and a redo."""
+    with mart.connect(autocommit=True) as connection:
         for name in FACTS:
             connection.execute(b"DELETE FROM mart." + name.encode())
-        rebuild(news_mart)
-        # Calls first come under the numbers that changes are about.
+        # Calls come first, under the numbers that changes are about.
         for number, ((what, about), is_heard) in enumerate(sorted(told, key=lambda one: one[0][0] != "call")):
             happen(connection, number, what, about)
             if is_heard:
-                assert rebuild(news_mart)["requests_left"] == 0
-        rebuild(news_mart)
+                assert rebuild(mart)["requests_left"] == 0
+        rebuild(mart)
         assert_true(connection, Limits({21: 20_000, 22: 20_000, -2: 20_000}, 10_000, None, EDGES))
-        first, last = DAY - timedelta(days=1), DAY + timedelta(days=8)
+        first, last = DAY - timedelta(hours=1), DAY + timedelta(hours=2)
         assert audit(connection, from_at=first, to_at=last) == []
         request(connection, from_at=first, to_at=last)
-        assert rebuild(news_mart)["rows_changed"] == 0
+        assert rebuild(mart)["rows_changed"] == 0
 
 
 def test_late_news_for_an_old_interval_finds_what_went_on_in_it(news_mart: Mart) -> None:

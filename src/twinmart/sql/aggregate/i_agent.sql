@@ -29,58 +29,84 @@ SELECT
     CASE WHEN piece.relation = 'internal' THEN piece.clipped_ms ELSE 0 END AS internal_time_ms
 FROM (
     SELECT
-        tenant_key,
-        date_time_key,
-        resource_key,
-        media_type_key,
-        interaction_type_key,
-        phase,
-        relation,
-        count(*) FILTER (WHERE date_time_key = start_date_time_key) AS begun,
-        sum(greatest(least(end_ms, date_time_key * 1000 + 900000) - greatest(start_ms, date_time_key * 1000), 0)::integer) AS clipped_ms
+        state.tenant_key,
+        state.date_time_key,
+        state.resource_key,
+        state.media_type_key,
+        state.interaction_type_key,
+        CASE
+            WHEN state.interaction_resource_state_key IN (1, 2) THEN 'invite'
+            WHEN state.interaction_resource_state_key IN (3, 4) THEN 'talk'
+            WHEN state.interaction_resource_state_key IN (5, 6) THEN 'hold'
+            ELSE 'wrap'
+        END AS phase,
+        CASE
+            WHEN attempt.attempt_kind IS NULL THEN 'customer'
+            WHEN attempt.attempt_kind = 'consult_out' THEN 'initiated'
+            WHEN attempt.attempt_kind IN ('consult', 'consult_queue') THEN 'received'
+            ELSE 'internal'
+        END AS relation,
+        sum(state.begun) AS begun,
+        sum(state.clipped_ms) AS clipped_ms
     FROM (
-        SELECT lasting.*, generate_series(greatest(start_date_time_key, %(from_key)s),
-            least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900), 900) AS date_time_key
+        SELECT
+            tenant_key,
+            start_date_time_key AS date_time_key,
+            resource_key,
+            media_type_key,
+            interaction_type_key,
+            interaction_resource_state_key,
+            interaction_resource_id,
+            interaction_resource_sdt_key,
+            1 AS begun,
+            greatest(mart.epoch_ms(end_at) - mart.epoch_ms(start_at), 0)::integer AS clipped_ms
+        FROM mart.ixn_resource_state_fact
+        WHERE tenant_key = %(tenant_key)s
+          AND start_date_time_key >= %(from_key)s
+          AND start_date_time_key < %(to_key)s
+          AND end_date_time_key = start_date_time_key
+        UNION ALL
+        SELECT
+            tenant_key,
+            date_time_key,
+            resource_key,
+            media_type_key,
+            interaction_type_key,
+            interaction_resource_state_key,
+            interaction_resource_id,
+            interaction_resource_sdt_key,
+            (date_time_key = start_date_time_key)::integer,
+            greatest(least(end_ms, date_time_key * 1000 + 900000) - greatest(start_ms, date_time_key * 1000), 0)::integer
         FROM (
             SELECT
-                fact.tenant_key,
-                fact.start_date_time_key,
-                fact.resource_key,
-                fact.media_type_key,
-                fact.interaction_type_key,
-                CASE
-                    WHEN fact.interaction_resource_state_key IN (1, 2) THEN 'invite'
-                    WHEN fact.interaction_resource_state_key IN (3, 4) THEN 'talk'
-                    WHEN fact.interaction_resource_state_key IN (5, 6) THEN 'hold'
-                    ELSE 'wrap'
-                END AS phase,
-                CASE
-                    WHEN attempt.attempt_kind IS NULL THEN 'customer'
-                    WHEN attempt.attempt_kind = 'consult_out' THEN 'initiated'
-                    WHEN attempt.attempt_kind IN ('consult', 'consult_queue') THEN 'received'
-                    ELSE 'internal'
-                END AS relation,
-                mart.epoch_ms(fact.start_at) AS start_ms,
-                mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
-            FROM mart.ixn_resource_state_fact AS fact
-            LEFT JOIN mart.interaction_resource_fact AS attempt -- those without a customer, which are few
-                ON attempt.tenant_key = fact.tenant_key
-                AND attempt.start_date_time_key = fact.interaction_resource_sdt_key
-                AND attempt.interaction_resource_id = fact.interaction_resource_id
-                AND attempt.start_date_time_key >= %(first_key)s
-                AND attempt.start_date_time_key <= %(last_key)s
-                AND attempt.customer_dial_count + attempt.customer_ring_count + attempt.customer_talk_count = 0
-            JOIN mart.resource_ AS agent ON agent.resource_key = fact.resource_key AND agent.resource_type_code = 'AGENT'
-            LEFT JOIN ctl.aggregate_horizon AS horizon ON horizon.source_key = fact.source_key
-            WHERE fact.tenant_key = %(tenant_key)s
-              AND fact.start_date_time_key < %(to_key)s
-              AND (
-                  fact.start_date_time_key >= %(from_key)s
-                  OR fact.end_date_time_key IS DISTINCT FROM fact.start_date_time_key
-                      AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
-              )
-            OFFSET 0 -- or else the planner computes each of these again wherever it is named
+                crossing.*,
+                generate_series(
+                    greatest(start_date_time_key, %(from_key)s),
+                    least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900),
+                    900
+                ) AS date_time_key
+            FROM (
+                SELECT
+                    fact.*,
+                    mart.epoch_ms(fact.start_at) AS start_ms,
+                    mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
+                FROM mart.ixn_resource_state_fact AS fact
+                LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
+                WHERE fact.tenant_key = %(tenant_key)s
+                  AND fact.start_date_time_key < %(to_key)s
+                  AND fact.end_date_time_key IS DISTINCT FROM fact.start_date_time_key
+                  AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+                OFFSET 0
+            ) AS crossing
         ) AS lasting
     ) AS state
-    GROUP BY tenant_key, date_time_key, resource_key, media_type_key, interaction_type_key, phase, relation
+    JOIN mart.resource_ AS agent ON agent.resource_key = state.resource_key AND agent.resource_type_code = 'AGENT'
+    LEFT JOIN mart.interaction_resource_fact AS attempt -- those without a customer, which are few
+        ON attempt.tenant_key = state.tenant_key
+        AND attempt.start_date_time_key = state.interaction_resource_sdt_key
+        AND attempt.interaction_resource_id = state.interaction_resource_id
+        AND attempt.start_date_time_key >= %(first_key)s
+        AND attempt.start_date_time_key <= %(last_key)s
+        AND attempt.customer_dial_count + attempt.customer_ring_count + attempt.customer_talk_count = 0
+    GROUP BY state.tenant_key, state.date_time_key, state.resource_key, state.media_type_key, state.interaction_type_key, phase, relation
 ) AS piece

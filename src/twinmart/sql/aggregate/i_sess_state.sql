@@ -32,30 +32,52 @@ FROM (
         0 AS login,
         0 AS logout,
         resource_state_key,
-        count(*) FILTER (WHERE date_time_key = start_date_time_key) AS begun,
-        sum(greatest(least(end_ms, date_time_key * 1000 + 900000) - greatest(start_ms, date_time_key * 1000), 0)::integer) AS clipped_ms
+        sum(begun) AS begun,
+        sum(clipped_ms) AS clipped_ms
     FROM (
-        SELECT lasting.*, generate_series(greatest(start_date_time_key, %(from_key)s),
-            least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900), 900) AS date_time_key
+        SELECT
+            tenant_key,
+            start_date_time_key AS date_time_key,
+            resource_key,
+            media_type_key,
+            resource_state_key,
+            1 AS begun,
+            greatest(mart.epoch_ms(end_at) - mart.epoch_ms(start_at), 0)::integer AS clipped_ms
+        FROM mart.sm_res_state_fact
+        WHERE tenant_key = %(tenant_key)s
+          AND start_date_time_key >= %(from_key)s
+          AND start_date_time_key < %(to_key)s
+          AND end_date_time_key = start_date_time_key
+        UNION ALL
+        SELECT
+            tenant_key,
+            date_time_key,
+            resource_key,
+            media_type_key,
+            resource_state_key,
+            (date_time_key = start_date_time_key)::integer,
+            greatest(least(end_ms, date_time_key * 1000 + 900000) - greatest(start_ms, date_time_key * 1000), 0)::integer
         FROM (
             SELECT
-                fact.tenant_key,
-                fact.start_date_time_key,
-                fact.resource_key,
-                fact.media_type_key,
-                fact.resource_state_key,
-                mart.epoch_ms(fact.start_at) AS start_ms,
-                mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
-            FROM mart.sm_res_state_fact AS fact
-            LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
-            WHERE fact.tenant_key = %(tenant_key)s
-              AND fact.start_date_time_key < %(to_key)s
-              AND (
-                  fact.start_date_time_key >= %(from_key)s
-                  OR fact.end_date_time_key IS DISTINCT FROM fact.start_date_time_key
-                      AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
-              )
-            OFFSET 0 -- or else the planner computes each of these again wherever it is named
+                crossing.*,
+                generate_series(
+                    greatest(start_date_time_key, %(from_key)s),
+                    least(greatest(start_ms, end_ms - 1) / 900000 * 900, %(to_key)s - 900),
+                    900
+                ) AS date_time_key
+            FROM (
+                SELECT
+                    fact.*,
+                    mart.epoch_ms(fact.start_at) AS start_ms,
+                    mart.epoch_ms(coalesce(fact.end_at, greatest(horizon.reached_at, fact.start_at))) AS end_ms
+                FROM mart.sm_res_state_fact AS fact
+                LEFT JOIN ctl.aggregate_horizon AS horizon USING (source_key)
+                WHERE fact.tenant_key = %(tenant_key)s
+                  AND fact.start_date_time_key < %(to_key)s
+                  AND fact.end_date_time_key IS DISTINCT FROM fact.start_date_time_key
+                  AND coalesce(fact.end_date_time_key, 9223372036854775807) >= %(from_key)s
+                OFFSET 0
+            ) AS crossing
         ) AS lasting
     ) AS state
     GROUP BY tenant_key, date_time_key, resource_key, media_type_key, resource_state_key

@@ -92,8 +92,9 @@ def _begin(mart: Connection, site: int) -> int:
     with mart.transaction():
         check_epoch(mart, site, epoch)
         refresh_groups(mart)
-        mart.execute(sql_text("aggregate/request_open"))
-        mart.execute(sql_text("aggregate/move_horizon"))
+        if mart.execute(sql_text("aggregate/heard")).fetchone() == (True,):
+            mart.execute(sql_text("aggregate/request_open"))
+            mart.execute(sql_text("aggregate/move_horizon"))
     return epoch
 
 

@@ -50,10 +50,21 @@ def at_place(wanted: int, act: Callable[[], object]) -> Callable[[], None]:
 def kill_on_the_way(made: Disaster, wish: Wish, site: int, place: int) -> bool:
     """Kill a server at a place, start it at once or when the command has given up, and give the command until it ends.
 
-    Say whether the run came to that place.
+    Say whether the run came to that place. Whoever comes back tries to load all the time.
     """
     if wish.command == "return":
         made.carry_out()
+    recorder = Recorder(made.ends)
+    with recorder:
+        killed = give_until_it_ends(made, wish, site, place)
+    assert recorder.check()
+    assert {active for active, _ in topology(made)} == {wish.target}
+    assert both_hold_the_same(made)
+    assert made.mart.execute("SELECT count(*) FROM mart.interaction_fact").fetchone() == (2,)
+    return killed
+
+
+def give_until_it_ends(made: Disaster, wish: Wish, site: int, place: int) -> bool:
     server = (made.first if site == 1 else made.second).server
     killed = []
 
@@ -72,9 +83,6 @@ def kill_on_the_way(made: Disaster, wish: Wish, site: int, place: int) -> bool:
         with suppress(*RESUMABLE):
             made.carry_out(wish, lost=False)
     assert made.journal.runs()[-1].state == "done", f"{wish} with site {site} killed at {place}"
-    assert {active for active, _ in topology(made)} == {wish.target}
-    assert both_hold_the_same(made)
-    assert made.mart.execute("SELECT count(*) FROM mart.interaction_fact").fetchone() == (2,)
     return bool(killed)
 
 
@@ -92,6 +100,13 @@ def test_p1_a_server_killed_in_the_midst_of_a_switchover_is_gone_on_with(
     own_servers: tuple[MartServer, MartServer], site: int
 ) -> None:
     assert kill_at([Random(site).randrange(3, 60)], own_servers, SWITCHOVER, site) == 1
+
+
+def test_p2_the_old_active_site_that_is_back_during_a_return_stays_fenced(
+    own_servers: tuple[MartServer, MartServer],
+) -> None:
+    # In the midst of the hand-over, after it was fenced.
+    assert kill_at([75], own_servers, RETURN_1, 2) == 1
 
 
 @pytest.mark.soak

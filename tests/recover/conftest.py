@@ -90,7 +90,13 @@ class Disaster:
     def serve(self, site: int) -> None:
         stop = Signal()
         server = JobServer(site, {site: self.ends[site].dsn})
-        thread = Thread(target=server.run, args=(stop,), daemon=True)
+
+        def run() -> None:
+            # An earlier one that lost its PostgreSQL may come back first.
+            with suppress(errors.MartServerRuns):
+                server.run(stop)
+
+        thread = Thread(target=run, daemon=True)
         thread.start()
         self.servers.append((thread, stop))
 
@@ -266,3 +272,9 @@ def after(server: MartServer, other_server: MartServer) -> Iterator[Disaster]:
         assert made.mart.execute("SELECT active_site, epoch FROM cfg.topology").fetchall() == [(1, 1)]
         made.carry_out(look=lambda event: made.seen.update({event.step: made.seen_now()}))
         yield made
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run, which the header shows."""
+    return int(request.config.getoption("randomly_seed"))

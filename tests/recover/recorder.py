@@ -100,6 +100,10 @@ class Recorder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Provoke no more."""
         self._stop.set()
         for thread in self._threads:
             thread.join()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
+from signal import SIGKILL
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
@@ -105,7 +106,10 @@ def carry_out(
             mortal.tell(event)
             mortal()
 
-        Drill(ends, wish, Journal(folder / "drills.sqlite"), "test").carry_out(tell)
+        try:
+            Drill(ends, wish, Journal(folder / "drills.sqlite"), "test").carry_out(tell)
+        except errors.LockHeld:
+            os._exit(REFUSED)
         return
     if wish.copy == "physical":
         make_mortal(mortal)
@@ -201,7 +205,7 @@ class Walk:
     def ended(self, process: BaseProcess) -> int:
         """Wait for a process, and end what died with it."""
         process.join(180)
-        assert process.exitcode in (0, DIED, REFUSED), process.exitcode
+        assert process.exitcode in (0, DIED, REFUSED, -SIGKILL), process.exitcode
         for end in self.made.ends.values():
             with suppress(errors.MartError), reach(end, "test") as mart:
                 mart.execute("DELETE FROM ops.server")
@@ -226,6 +230,21 @@ class Walk:
             self.deaths += 1
             self.between()
         assert self.ended(self.process()) == 0
+
+    def die_after(self, *seconds: float) -> None:
+        """Be killed after so many seconds each time, in the midst of whatever goes on, then come to the end."""
+        for spent_s in seconds:
+            process = self.process()
+            process.join(spent_s)
+            process.kill()
+            if self.ended(process) == 0:
+                return
+            self.deaths += 1
+            self.between()
+        for _ in range(100):  # a server may not have noticed yet that whoever held its lock is gone
+            if self.ended(self.process()) == 0:
+                return
+        raise AssertionError("it was refused for good")
 
     def between(self) -> None:
         """Make both sites load, each in its own belief, and look who could; now and then give another command."""
@@ -378,9 +397,3 @@ def test_a_drill_that_dies_after_every_step_leaves_production_alone_and_the_next
         assert walk.deaths == len(moments) > 20
         assert walk.state() == before_it
         assert leftovers(walk.made.ends[2]) == []
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> int:
-    """The seed of this run, which the header shows."""
-    return int(request.config.getoption("randomly_seed"))

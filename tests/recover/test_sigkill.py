@@ -1,16 +1,41 @@
-"""Everything at site 1 dies by SIGKILL with loads behind; the command brings site 2 up, and nothing is gone."""
+"""SIGKILL at any time: of a command, within whatever statement or program it waits for, and of a whole site."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from bench import failover
 from bench.large import SMALL, two_sites
 
 from tests.paths.fingerprint import Fingerprint
+from tests.recover.test_crash_matrix import BY_FILES, DRILL, WISHES, before, undisturbed
+from tests.support import MartServer
 from twinmart.db.connect import session
 from twinmart.etl.cycle import run_once
 from twinmart.recover.site import Recovery
 from twinmart.report.losses import manifest
+
+pytestmark = pytest.mark.xdist_group("crashes")
+
+COMMANDS = {**WISHES, **BY_FILES, "drill": DRILL}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_killed_at_random_comes_to_the_end_of_an_undisturbed_one(
+    server: MartServer, other_server: MartServer, scratch: Path, name: str, seed: int
+) -> None:
+    wish, random = COMMANDS[name], Random(seed)
+    expected = undisturbed(wish, server, other_server, scratch / "calm")
+    deaths = 0
+    for number in range(4):
+        with before(wish, server, other_server, scratch / str(number)) as walk:
+            walk.die_after(*(random.uniform(0.1, 4) for _ in range(3)))
+            assert walk.state() == expected, (seed, number)
+            deaths += walk.deaths
+    assert deaths
+    print(f"{name}: killed {deaths} times")
 
 
 @pytest.mark.soak

@@ -4,6 +4,7 @@ import pytest
 
 from tests.paths.fingerprint import Fingerprint
 from tests.recover.conftest import Disaster, disaster
+from tests.recover.recorder import Recorder
 from tests.support import MartServer
 from twinmart.recover.model import Wish
 
@@ -22,7 +23,7 @@ def topology(made: Disaster) -> list[tuple[int, int]]:
 
 @pytest.mark.soak
 def test_a_switchover_and_back_loses_nothing(server: MartServer, other_server: MartServer) -> None:
-    with disaster(server, other_server) as made:
+    with disaster(server, other_server) as made, Recorder(made.ends) as recorder:
         run = made.carry_out(Wish("switchover", 2, 1), lost=False)
         assert run.state == "done"
         assert topology(made) == [(2, 2), (2, 2)]
@@ -31,6 +32,7 @@ def test_a_switchover_and_back_loses_nothing(server: MartServer, other_server: M
         assert made.carry_out(Wish("switchover", 1, 2), lost=False).state == "done"
         assert topology(made) == [(1, 101), (1, 101)]
         assert both_hold_the_same(made)
+        assert {load.epoch for load in recorder.check()} >= {1, 2}
 
 
 @pytest.mark.soak
@@ -39,11 +41,18 @@ def test_a_lost_site_returns_first_as_standby_and_then_as_active(
 ) -> None:  # fmt: skip
     with disaster(server, other_server) as made:
         made.carry_out()
-        assert made.carry_out(Wish("return", 2, 1, survivor=2), lost=False).state == "done"
-        assert topology(made) == [(2, 2), (2, 2)]
-        assert both_hold_the_same(made)
-        used = made.mart.execute("SELECT count(*) FROM cfg.object WHERE kind = 'collector' AND enabled").fetchone()
-        assert used == (2,)
-        assert made.carry_out(Wish("return", 1, 2, survivor=2), lost=False).state == "done"
-        assert topology(made) == [(1, 101), (1, 101)]
-        assert both_hold_the_same(made)
+        recorder = Recorder(made.ends)
+        with recorder:
+            return_twice(made)
+        assert {load.epoch for load in recorder.check()} >= {2}
+
+
+def return_twice(made: Disaster) -> None:
+    assert made.carry_out(Wish("return", 2, 1, survivor=2), lost=False).state == "done"
+    assert topology(made) == [(2, 2), (2, 2)]
+    assert both_hold_the_same(made)
+    used = made.mart.execute("SELECT count(*) FROM cfg.object WHERE kind = 'collector' AND enabled").fetchone()
+    assert used == (2,)
+    assert made.carry_out(Wish("return", 1, 2, survivor=2), lost=False).state == "done"
+    assert topology(made) == [(1, 101), (1, 101)]
+    assert both_hold_the_same(made)

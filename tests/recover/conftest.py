@@ -222,7 +222,7 @@ def disaster(
     """Give the two sites; ``hear`` is what the collector at site 2 makes of what was said."""
     first, second = server.new_mart(), other_server.new_mart()
     try:
-        with disaster_of(first, second, hear) as made:
+        with disaster_of(first, second, hear=hear) as made:
             yield made
     finally:
         server.drop(first)
@@ -230,7 +230,7 @@ def disaster(
 
 
 @contextmanager
-def disaster_of(first: Mart, second: Mart, hear: Hearing = all_of_it) -> Iterator[Disaster]:
+def disaster_of(first: Mart, second: Mart, *, hear: Hearing = all_of_it) -> Iterator[Disaster]:
     """Tell the story to two marts that know nothing yet."""
     ends = {
         number: embedded_end(number, mart.server, mart.dsn, database=mart.name)

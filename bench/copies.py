@@ -60,8 +60,7 @@ def _return_by_files(home: Home) -> tuple[float, float]:
     home.up()
     ends = by_role(home)
     limit_s = _base_backup(ends[1], ends[2])
-    report = command(home, "return", "--active", "2", "--copy", "physical", "--yes", "2")
-    print(report[-400:])
+    command(home, "return", "--active", "2", "--copy", "physical", "--yes", "2")
     spent_s = timings(home)["  copy-mart"]
     command(home, "switchover", "--yes", "1")
     end_servers(home)

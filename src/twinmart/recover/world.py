@@ -65,7 +65,7 @@ class SiteWorld:
         self._number = 0
         self._lock: Connection | None = None
         self._held: Iterator[None] | None = None
-        self._eyes: Connection | None = None
+        self._eyes: dict[str, Connection] = {}
         self._open = ExitStack()
         self._mute: set[int] = set()
 
@@ -118,7 +118,7 @@ class SiteWorld:
         """Let the lock go."""
         held, self._held = self._held, None
         self._open.close()
-        self._eyes = None
+        self._eyes = {}
         if held is not None:
             with suppress(StopIteration, errors.MartError, psycopg.Error):
                 next(held)
@@ -197,20 +197,35 @@ class SiteWorld:
 
     def _heard(self, site: int, answer: Future[SiteFacts]) -> SiteFacts:
         began = time.monotonic()
+        is_mute = site in self._mute
         try:
-            found = answer.result(MOMENT_S if site in self._mute else None)
+            found = answer.result(MOMENT_S if is_mute else ANSWER_S if self._is_watched(site) else None)
         except FutureTimeout:
-            return SiteFacts(site, answers=False, why_not="it gives no answer still")
+            if is_mute:
+                return SiteFacts(site, answers=False, why_not="it gives no answer still")
+            # It may be the line of the connection that is kept which is dead.
+            self._eyes.pop(self.ends[site].reach, None)
+            found = self._ask(site).result()
         if found.answers:
             self._mute.discard(site)
         elif time.monotonic() - began > 1:
             self._mute.add(site)
         return found
 
+    def _is_watched(self, site: int) -> bool:
+        return site in self.ends and self.ends[site].reach in self._eyes
+
     def _facts(self, site: int) -> SiteFacts:
         end = self.ends.get(site)
         if end is None:
             return SiteFacts(site, answers=False, why_not="it is not in the folder of sites")
+        kept = self._eyes.get(end.reach)
+        if kept is not None:
+            # It may have ended with a server that was started anew since; then a new one is opened.
+            with suppress(errors.MartError), mapped_errors(end.place):
+                return site_facts(kept, site, self.run)
+            if self._eyes.get(end.reach) is kept:
+                del self._eyes[end.reach]
         try:
             with self._look(end) as connection:
                 return site_facts(connection, site, self.run)
@@ -219,20 +234,14 @@ class SiteWorld:
 
     @contextmanager
     def _look(self, end: End) -> Iterator[Connection]:
-        """Give a connection to look with; the one to the keeper is kept as long as the lock is."""
-        is_kept = end.site == self.keeper and self._lock is not None
-        if not is_kept:
-            with reach(end, "recover", statement_timeout_s=30, connect_timeout_s=ANSWER_S) as connection:
-                yield connection
-            return
-        if self._eyes is None or self._eyes.closed:
-            self._eyes = self._open.enter_context(reach(end, "recover", statement_timeout_s=30))
-        try:
+        """Give a new connection to look with; it is kept as long as the lock is, since a run looks dozens of times."""
+        with ExitStack() as passing:
+            stack = passing if self._lock is None else self._open
+            connection = stack.enter_context(reach(end, "recover", statement_timeout_s=30, connect_timeout_s=ANSWER_S))
             with mapped_errors(end.place):
-                yield self._eyes
-        except errors.MartError:
-            self._eyes.close()
-            raise
+                yield connection
+            if stack is self._open:
+                self._eyes[end.reach] = connection
 
     def _hold(self, keeper: int) -> None:
         """Open a connection that holds the lock as long as it lives."""

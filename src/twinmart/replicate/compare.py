@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from twinmart.db.connect import Connection, mapped_errors, place, session
-from twinmart.db.partitions import partitioned_tables
+from twinmart.db.partitions import PartitionedTable, partitioned_tables
 from twinmart.replicate.signatures import (
     FAN_BITS,
     Signature,
@@ -92,13 +92,13 @@ class Comparer:
             SiteUnreachable: one of the sites gives no answer.
         """
         found = Comparison()
-        with _pair(self) as (active, standby):
-            here, there = tables(active), {one.name: one for one in tables(standby)}
-            wanted = [one for one in here if not only or one.name in only]
-            found.missing_tables = [one.name for one in wanted if there.get(one.name) != one]
-            shared = [one for one in wanted if there.get(one.name) == one]
-            divided = [*partitioned_tables(active), *partitioned_tables(standby)]
-            todo = [some for one in shared for some in _in_pieces(units(one, divided))]
+        with _pair(self) as pair, ThreadPoolExecutor(len(pair)) as threads:
+            (here, divided), (told, more) = threads.map(_look, pair)
+        there = {one.name: one for one in told}
+        wanted = [one for one in here if not only or one.name in only]
+        found.missing_tables = [one.name for one in wanted if there.get(one.name) != one]
+        shared = [one for one in wanted if there.get(one.name) == one]
+        todo = [some for one in shared for some in _in_pieces(units(one, [*divided, *more]))]
         found.tables = len(shared)
         suspects: dict[Table, set[str]] = {}
         with ThreadPoolExecutor(self.workers, "verify") as threads, ExitStack() as open_pairs:
@@ -110,9 +110,10 @@ class Comparer:
                 if compared.keys:
                     suspects.setdefault(some[0].table, set()).update(compared.keys)
                 self.tell(found)
-        with _pair(self) as (active, standby):
-            for table, keys in suspects.items():
-                self._confirm(found, active, standby, table, keys)
+        if suspects:
+            with _pair(self) as (active, standby):
+                for table, keys in suspects.items():
+                    self._confirm(found, active, standby, table, keys)
         return found
 
     def _confirm(
@@ -186,6 +187,10 @@ class _Pairs:
         # Said here of which of the two servers it is.
         with mapped_errors(place(self._dsns[place_of])):
             return self._stored[place_of].signatures(connection, some)
+
+
+def _look(connection: Connection) -> tuple[list[Table], list[PartitionedTable]]:
+    return tables(connection), partitioned_tables(connection)
 
 
 def _in_pieces(of_table: list[Unit]) -> Iterator[list[Unit]]:

@@ -13,7 +13,8 @@ from tests.etl.story import Switch
 from tests.support import Mart
 from twinmart import errors
 from twinmart.config import check, document
-from twinmart.config.store import Object, Store, replay
+from twinmart.config.kinds import Object
+from twinmart.config.store import Store, replay
 from twinmart.config.topology import raise_epoch, write_dsns
 from twinmart.errors import ConfigurationGuard, TopologyChanged, UnknownObject, WrongConfiguration
 from twinmart.model.events import Kind

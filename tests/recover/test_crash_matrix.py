@@ -297,7 +297,7 @@ def before(wish: Wish, server: MartServer, other_server: MartServer, folder: Pat
     with ExitStack() as opened:
         if wish.copy == "physical":  # which takes the whole server
             marts = [opened.enter_context(site_of_its_own(folder / name)) for name in ("a", "b")]
-            made = opened.enter_context(disaster_of(*marts))
+            made = opened.enter_context(disaster_of(marts[0], marts[1]))
         else:
             made = opened.enter_context(disaster(server, other_server))
         if wish.command == "return":

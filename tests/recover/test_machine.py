@@ -1,4 +1,10 @@
-"""Ten thousand bad nights: the real planner and executor over a simulated pair of sites, in any order of mishaps."""
+"""Ten thousand bad nights: the real planner and executor over a simulated pair of sites, in any order of mishaps.
+
+Where the invariants are looked after: I1 and I2 between any two steps of a night; I3 in the morning; I4, I5 and I9 when
+a command says that it is done (``promises``), I9 and I10 in the morning too; I6 at every load (``sim``); I8 and what is
+taken back for I12 in the crash matrix (``test_matrix``); I11 as a bound on the places a command goes through; of I12
+that every refusal names a next command. I7 has no counterpart here: real marts are compared in ``test_equivalence``.
+"""
 
 import shutil
 from contextlib import suppress

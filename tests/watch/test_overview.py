@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -16,7 +17,8 @@ from tests.support import Mart
 from twinmart.cli.main import exit_code
 from twinmart.settings import Settings
 from twinmart.site.home import Home
-from twinmart.watch.overview import overview
+from twinmart.site.status import SiteStatus
+from twinmart.watch.overview import Note, Overview, SiteView, overview
 
 
 @pytest.fixture
@@ -102,3 +104,13 @@ def test_a_site_that_is_gone_is_no_guess(asked: Home, tmp_path: Path, monkeypatc
     assert found.active == 1
     assert found.link_of(2) is not None
     assert found.jobs == ()
+
+
+def test_a_lost_active_site_is_told_with_the_standby_that_can_take_over() -> None:
+    lost = SiteView(SiteStatus(1, "own", "no answer", "there"), {"programs": []})
+    standby = SiteView(SiteStatus(2, "own", "ready", "here"), {"programs": []}, 1, 1, follows=1, role="standby")
+    wanted = "the active site gives no answer; should it be lost, site 2 can take over"
+    found = Overview(datetime.now(UTC), [lost, standby], 1, [], [], [])
+    assert found.notes() == [Note("site 1", wanted, "twinmart check failover")]
+    # Nothing can be done about a standby that is lost but to bring it back.
+    assert Overview(datetime.now(UTC), [lost, standby], 2, [], [], []).notes() == []

@@ -13,8 +13,9 @@ from twinmart.cli.context import answer, answer_json, home_of, table
 from twinmart.cli.writing import stores
 from twinmart.config import check as checking
 from twinmart.config import document, rules
+from twinmart.config.kinds import Object
 from twinmart.config.options import DECLARED, Options
-from twinmart.config.store import Change, Object, Store, difference
+from twinmart.config.store import Change, Store, difference
 from twinmart.config.topology import active_site
 from twinmart.db.connect import session
 from twinmart.jobs.look import check_schedule

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from twinmart.config import rules
-from twinmart.config.kinds import KINDS
+from twinmart.config.kinds import KINDS, Object
 from twinmart.config.options import Options
-from twinmart.config.store import Object, Store
+from twinmart.config.store import Store
 from twinmart.errors import WrongConfiguration
 
 # Least delays of the levels of aggregation, in seconds, when they are delayed at all.

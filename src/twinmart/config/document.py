@@ -15,9 +15,9 @@ import tomlkit
 
 from twinmart import errors
 from twinmart.config import rules
-from twinmart.config.kinds import KINDS
+from twinmart.config.kinds import KINDS, Object
 from twinmart.config.options import declaration
-from twinmart.config.store import Object, Store, writing
+from twinmart.config.store import Store, writing
 from twinmart.config.values import Type
 
 # Written first, so that what others lead to is there: only applications and collectors are connected to others.

@@ -1,6 +1,9 @@
-"""What each kind of object is like: its properties, checked when they are written."""
+"""What an object is, and what each kind of them is like: its properties, checked when they are written."""
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -225,3 +228,24 @@ KINDS: dict[str, type[Properties]] = {
 # Kinds that other kinds of the table above may be connected to, and which may have options.
 CONNECTED = {"application": ("application", "collector", "access_point"), "collector": ("source", "access_point")}
 WITH_OPTIONS = ("application", "collector", "tenant", "source", "queue")
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object as it is, or was at a revision. Options by section and name; connections as pairs of kind and name."""
+
+    kind: str
+    name: str
+    enabled: bool = True
+    discovered: bool = False
+    revision: int = 0
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    connections: frozenset[tuple[str, str]] = frozenset()
+    created_at: datetime | None = None
+    changed_at: datetime | None = None
+
+    @property
+    def label(self) -> str:
+        """Kind and name, as commands take them."""
+        return f"{self.kind}/{self.name}"

@@ -3,21 +3,18 @@
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from twinmart import errors
 from twinmart.config.declaration import Declaration, Level
 from twinmart.config.declared import LEFT_OUT
-from twinmart.config.kinds import CONNECTED, KINDS, LCA_PORT, LEAST_LCA_PORT, WITH_OPTIONS
+from twinmart.config.kinds import CONNECTED, KINDS, LCA_PORT, LEAST_LCA_PORT, WITH_OPTIONS, Object
 from twinmart.config.options import DECLARED, declaration
 from twinmart.config.values import Type
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
-
-if TYPE_CHECKING:
-    from twinmart.config.store import Object
 
 _UNCHANGED = "nothing was changed"
 

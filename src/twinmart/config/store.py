@@ -7,7 +7,7 @@ mart come one after another. What a write says twice changes nothing and makes n
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -16,33 +16,13 @@ from psycopg.types.json import Jsonb
 
 from twinmart import errors
 from twinmart.config import rules
+from twinmart.config.kinds import Object
 from twinmart.db.connect import Connection, lock_key
 from twinmart.db.sqlfiles import sql_text
 
 LOCK = "configuration"
 
 Aspect: TypeAlias = Literal["state", "property", "option", "connection"]
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """One object as it is, or was at a revision. Options by section and name; connections as pairs of kind and name."""
-
-    kind: str
-    name: str
-    enabled: bool = True
-    discovered: bool = False
-    revision: int = 0
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    connections: frozenset[tuple[str, str]] = frozenset()
-    created_at: datetime | None = None
-    changed_at: datetime | None = None
-
-    @property
-    def label(self) -> str:
-        """Kind and name, as commands take them."""
-        return f"{self.kind}/{self.name}"
 
 
 class Change(NamedTuple):

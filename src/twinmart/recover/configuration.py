@@ -15,7 +15,7 @@ from twinmart.replicate.turn import hold_writes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twinmart.config.store import Object
+    from twinmart.config.kinds import Object
     from twinmart.db.connect import Connection
     from twinmart.recover.world import SiteWorld
 

@@ -2,6 +2,8 @@
 
 from tests.etl.story import Switch
 from tests.support import Mart
+from twinmart.config.store import Store
+from twinmart.config.userdata import add_key
 from twinmart.model.events import Kind
 
 VALUE = "7f1c6a52-1f0e-4b6e-9d0c-3a4f0f3f9b11"
@@ -10,7 +12,7 @@ VALUE = "7f1c6a52-1f0e-4b6e-9d0c-3a4f0f3f9b11"
 def two_switches(mart: Mart) -> tuple[Switch, Switch]:
     """Return two switches that carry CALL_UUID over their trunk."""
     london, bristol = Switch(mart, "london"), Switch(mart, "bristol")
-    london.mart.execute("INSERT INTO cfg.user_data_key (key_name, is_link) VALUES ('CALL_UUID', true)")
+    add_key(Store(london.mart, author="test"), "CALL_UUID", link=True)
     return london, bristol
 
 

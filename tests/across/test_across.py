@@ -6,6 +6,8 @@ from tests.across.calls import VALUE, begin, go_on, interactions, two_switches
 from tests.etl.story import Switch
 from tests.support import Mart
 from tests.userdata.calls import set_option
+from twinmart.config.store import Store
+from twinmart.config.userdata import add_key
 from twinmart.etl.cycle import run_once
 from twinmart.model.events import Kind
 
@@ -152,7 +154,7 @@ def test_a_call_over_three_halves_and_back_is_one_interaction(pair: tuple[Switch
 
 def test_values_that_are_no_identity_or_of_keys_that_do_not_link_join_nothing(pair: tuple[Switch, Switch]) -> None:
     london, bristol = pair
-    london.mart.execute("INSERT INTO cfg.user_data_key (key_name) VALUES ('Campaign')")
+    add_key(Store(london.mart, author="test"), "Campaign")
     begin(london, "1")
     go_on(bristol, "1")
     london.attach(1, "c1", "Campaign", "a long value of no meaning")
@@ -164,11 +166,7 @@ def test_values_that_are_no_identity_or_of_keys_that_do_not_link_join_nothing(pa
 
 def test_both_halves_share_the_values_that_the_call_carries(pair: tuple[Switch, Switch]) -> None:
     london, bristol = pair
-    london.mart.execute("INSERT INTO cfg.user_data_key (key_name) VALUES ('Customer')")
-    london.mart.execute(
-        "INSERT INTO ctl.ud_to_ude_mapping (id, ud_key_name, ude_table_name, ude_column_name, propagation_rule)"
-        " VALUES (1, 'Customer', 'irf_user_data_gen_1', 'customer_id', 'CALL')"
-    )
+    add_key(Store(london.mart, author="test"), "Customer", to="irf_user_data_gen_1.customer_id")
     begin(london)
     london.attach(1, "c1", "Customer", "C-17")
     go_on(bristol)

@@ -12,6 +12,8 @@ import pytest
 from tests.support import Mart
 from twinmart.collect.backfill import backfill_file
 from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.config.store import Store
+from twinmart.config.userdata import add_key
 from twinmart.db.connect import Connection
 from twinmart.etl.cycle import run_once
 
@@ -22,7 +24,7 @@ BOTH = [("london", "queue", "Ann"), ("london", "external", "PJSIP/bristol"), ("b
 @pytest.mark.parametrize("order", [("london", "bristol"), ("bristol", "london")])
 def test_calls_over_a_real_trunk_are_one_interaction_each_with_both_parts(mart: Mart, order: tuple[str, str]) -> None:
     connection = mart.connect(autocommit=True)
-    connection.execute("INSERT INTO cfg.user_data_key (key_name, is_link) VALUES ('CALL_UUID', true)")
+    add_key(Store(connection, author="test"), "CALL_UUID", link=True)
     for name in order:
         collector = ensure_collector(connection, ensure_source(connection, name), site=1)
         backfill_file(connection, collector.idb_schema, name, SAMPLES / f"{name}.raw.gz")

@@ -15,6 +15,8 @@ from tests.etl.story import DAWN, Switch
 from tests.gim.story import tell
 from tests.support import Mart, MartServer
 from twinmart.aggregate.job import aggregate
+from twinmart.config.store import Store
+from twinmart.config.userdata import add_key
 
 FOLDER = Path(__file__).parent / "queries"
 NINE = int(DAWN.timestamp())
@@ -89,12 +91,8 @@ def test_a_query_of_an_existing_customer_runs_unchanged(day: Mart, name: str) ->
 
 def test_row_79_a_table_that_is_added_at_run_time_has_its_view_at_once(day: Mart) -> None:
     with day.connect() as connection:
-        connection.execute(
-            "INSERT INTO ctl.ud_to_ude_mapping (id, ud_key_name, ude_table_name, ude_column_name, propagation_rule)"
-            " VALUES (9, 'Later', 'irf_user_data_cust_3', 'custom_data_1', 'CALL'),"
-            " (10, 'Later', 'user_data_cust_dim_4', 'dim_attribute_2', 'CALL')"
-        )
-        connection.execute("SELECT ctl.make_user_data_views()")
+        for column in ("irf_user_data_cust_3.custom_data_1", "user_data_cust_dim_4.dim_attribute_2"):
+            add_key(Store(connection, author="test"), "Later", to=column)
         counted = connection.execute(
             "SELECT count(*), count(custom_data_1), min(keys.custom_key_4), min(dim.dim_attribute_2)"
             " FROM gim.irf_user_data_cust_3 JOIN gim.irf_user_data_keys AS keys USING (interaction_resource_id)"

@@ -20,7 +20,10 @@ from tests.support import TEMPLATE, MartServer
 from twinmart.collect.idb import Idb
 from twinmart.collect.records import Record, Tag
 from twinmart.collect.rows import copy_lines
+from twinmart.config.attached import Rule
 from twinmart.config.sources import Collector, ensure_collector, ensure_source
+from twinmart.config.store import Store
+from twinmart.config.userdata import add_key
 from twinmart.db.connect import Connection, connect
 from twinmart.db.partitions import ensure_partitions
 from twinmart.etl.cycle import Etl
@@ -155,13 +158,10 @@ def prepare(server: MartServer) -> None:
             return
     _admin(server, sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER {}"), READY, TEMPLATE, OWNER)
     with connect(server.server.dsn(database=READY, user=OWNER), application_name="paths", autocommit=True) as mart:
-        mart.execute("INSERT INTO cfg.user_data_key (key_name, is_link) VALUES ('Word', false), ('CALL_UUID', true)")
-        mart.execute(
-            "INSERT INTO ctl.ud_to_ude_mapping (id, ud_key_name, ude_table_name, ude_column_name, propagation_rule)"
-            " SELECT place, 'Word', 'irf_user_data_cust_1', 'custom_data_' || place, rule"
-            " FROM unnest('{CALL,PARTY,IRF,IRF_FIRST_UPDATE,IRF_INITIAL,IRF_ROUTE}'::text[])"
-            " WITH ORDINALITY AS rules (rule, place)"
-        )
+        store = Store(mart, author="test")
+        add_key(store, "CALL_UUID", link=True)
+        for number, rule in enumerate(Rule, 1):
+            add_key(store, "Word", to=f"irf_user_data_cust_1.custom_data_{number}", rule=rule)
         for sample in SAMPLES:
             source = ensure_source(mart, sample.source)
             for site in (1, 2):

@@ -21,6 +21,7 @@ from tests.upkeep.stories import DAY_S, maintained, queue_call
 from tests.userdata.calls import mapped
 from twinmart import errors
 from twinmart.config.store import Store
+from twinmart.config.userdata import end_key
 from twinmart.db.connect import advisory_lock
 from twinmart.upkeep.export import export, increments
 from twinmart.upkeep.work import LOCK
@@ -203,7 +204,7 @@ def test_user_data_come_as_increments_too_and_what_was_deleted_is_known(
     (none,) = [one for one in manifest_of(scratch)["files"] if one["table"] == "irf_user_data_cust"]
     assert none["rows"] == 0, "nothing of it changed"
     # One of the two is collected no more when news of the call comes; the other row of the same fact stays.
-    switch.mart.execute("DELETE FROM ctl.ud_to_ude_mapping WHERE ud_key_name = 'Size'")
+    end_key(Store(switch.mart, author="test"), "Size")
     switch.attach(112, "c1", "Other", "x")
     switch.hear()
     third = exported(mart, scratch, file_format)

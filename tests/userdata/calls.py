@@ -3,6 +3,9 @@
 from typing import Any
 
 from tests.etl.story import Switch
+from twinmart.config.attached import Rule
+from twinmart.config.store import Store
+from twinmart.config.userdata import add_key
 from twinmart.model.events import Kind
 
 KEYS = ("Word", "Segment", "Price", "Rate", "Customer")
@@ -11,18 +14,12 @@ KEYS = ("Word", "Segment", "Price", "Rate", "Customer")
 def collect(switch: Switch, *keys: str) -> None:
     """Collect keys of every source."""
     for key in keys:
-        switch.mart.execute("INSERT INTO cfg.user_data_key (key_name) VALUES (%s) ON CONFLICT DO NOTHING", (key,))
+        add_key(Store(switch.mart, author="test"), key)
 
 
 def mapped(switch: Switch, key: str, column: str, rule: str = "CALL", default: str | None = None) -> None:
     """Collect a key and bring it to a column, written ``table.column``."""
-    collect(switch, key)
-    table, _, name = column.partition(".")
-    switch.mart.execute(
-        "INSERT INTO ctl.ud_to_ude_mapping (id, ud_key_name, ude_table_name, ude_column_name, propagation_rule,"
-        " default_value) VALUES (mart.dimension_key(%s), %s, %s, %s, %s, %s)",
-        (f"{key}|{column}", key, table, name, rule, default),
-    )
+    add_key(Store(switch.mart, author="test"), key, to=column, rule=Rule(rule), default=default)
 
 
 def queue_call(switch: Switch, *, until: float = 65) -> None:

@@ -8,6 +8,8 @@ from twinmart.collect.asterisk.translate import Batch, Translator
 from twinmart.collect.asterisk.userdata import MASK, Keys
 from twinmart.collect.backfill import backfill_file
 from twinmart.config.sources import ensure_collector, ensure_source
+from twinmart.config.store import Store
+from twinmart.config.userdata import add_key
 from twinmart.model.events import Event, Kind
 
 NOW_US = 1_795_336_800_000_000
@@ -105,5 +107,5 @@ def test_row_78_a_recording_gives_its_values_when_it_is_loaded_again_with_the_ke
     connection = mart.connect(autocommit=True)
     collector = ensure_collector(connection, ensure_source(connection, "pbx"), site=1)
     assert backfill_file(connection, collector.idb_schema, "pbx", path).new_events == 1
-    connection.execute("INSERT INTO cfg.user_data_key (key_name) VALUES ('Customer')")
+    add_key(Store(connection, author="test"), "Customer")
     assert backfill_file(connection, collector.idb_schema, "pbx", path).new_events == 1

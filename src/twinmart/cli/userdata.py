@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from twinmart.cli.context import answer, answer_json, home_of, table
-from twinmart.config.topology import active_site, write_dsns
-from twinmart.config.userdata import Rule, collect_key, end_key, make_views, map_key, mappings
+from twinmart.cli.writing import stores
+from twinmart.config.attached import Rule, predefined_column
+from twinmart.config.topology import active_site
+from twinmart.config.userdata import add_key, end_key, mappings
 from twinmart.db.connect import session
 from twinmart.db.sqlfiles import sql_text
 from twinmart.errors import UsageError, WrongSetting
 from twinmart.site.home import Home
 
 _Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+_Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="Reason, kept in the history.")]
 _Key = Annotated[str, typer.Argument(metavar="KEY", help="Channel variable, or key of a user event.")]
 
 
@@ -75,19 +78,20 @@ def add(
     source: Annotated[str, typer.Option("--source", metavar="NAME", help="Only of this source; * all.")] = "*",
     is_link: Annotated[bool, typer.Option("--link", help="Calls with equal values are one interaction.")] = False,
     is_masked: Annotated[bool, typer.Option("--mask", help="Hide the value before it is stored.")] = False,
+    why: _Why = None,
     as_json: _Json = False,
 ) -> None:
     """Collect a key from now on, and bring its value to a column. Rows that stand already are not touched.
 
+    Keys that the original knows by name go to their column by themselves: CustomerSegment, ServiceType, ServiceSubType,
+    BusinessResult, CUSTOMER_ID, REVENUE, SATISFACTION.
+
     Example: twinmart userdata add CUSTOMER_ID --to irf_user_data_gen_1.customer_id
     """
-    home = home_of(ctx)
-    for dsn in _dsns_to_write(home).values():
-        with session(dsn, application_name="twinmart userdata") as mart, mart.transaction():
-            collect_key(mart, key, source=source, masked=is_masked, link=is_link)
-            if to is not None:
-                map_key(mart, key, to, rule=rule, default=default)
-            make_views(mart)
+    to = to or predefined_column(key)
+    with stores(home_of(ctx), reason=why) as marts:
+        for store in marts:
+            add_key(store, key, source=source, masked=is_masked, link=is_link, to=to, rule=rule, default=default)
     if as_json:
         answer_json(key=key, to=to, rule=str(rule) if to else None, source=source, link=is_link, mask=is_masked)
         return
@@ -98,16 +102,13 @@ def add(
     answer("; ".join(told))
 
 
-def remove(ctx: typer.Context, key: _Key, as_json: _Json = False) -> None:
+def remove(ctx: typer.Context, key: _Key, why: _Why = None, as_json: _Json = False) -> None:
     """Collect a key no longer. Rows that stand keep its values until they are computed anew.
 
     Example: twinmart userdata remove CUSTOMER_ID
     """
-    home = home_of(ctx)
-    ended = 0
-    for dsn in _dsns_to_write(home).values():
-        with session(dsn, application_name="twinmart userdata") as mart, mart.transaction():
-            ended += end_key(mart, key)
+    with stores(home_of(ctx), reason=why) as marts:
+        ended = sum(end_key(store, key) for store in marts)
     if not ended:
         raise WrongSetting(
             f'the key "{key}" is not collected', hint="Nothing was changed. List them with: twinmart userdata list"
@@ -153,9 +154,3 @@ def _key(moment: datetime) -> int:
 def _active_dsn(home: Home) -> str:
     dsns = {one.number: one.dsn() for one in home.require_sites()}
     return dsns[active_site(dsns)]
-
-
-def _dsns_to_write(home: Home) -> dict[int, str]:
-    """Return where to write; a site that follows another gets the rows from there, and its views with a migration."""
-    dsns = {one.number: one.dsn() for one in home.require_sites()}
-    return dict(write_dsns(dsns))

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from twinmart.config.attached import COLUMNS_IN_WORDS, KEY_IN_WORDS, Rule, is_column, is_key, is_secret
 from twinmart.config.values import Type
 from twinmart.model.formula import parse
 
@@ -217,11 +218,55 @@ class Calendar(Properties):
     section: str = Field("date-time", pattern=r"date-time(-[A-Za-z0-9_-]+)?", description="section of its options")
 
 
+def _key(text: str) -> str:
+    if not is_key(text):
+        raise ValueError(KEY_IN_WORDS)
+    return text
+
+
+def _column(text: str) -> str:
+    if not is_column(text):
+        raise ValueError(COLUMNS_IN_WORDS)
+    return text
+
+
+class Goes(BaseModel):
+    """How the value of a key comes to a column."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: Rule = Field(Rule.CALL, description="which of several values counts")
+    default: str | None = Field(None, description="value where there is none")
+
+
+class UserDataKey(Properties):
+    """A value that calls carry and that is collected; its name is the key, or source and key."""
+
+    kind = "user_data_key"
+    refers = {"source": "source"}
+
+    source: str | None = Field(None, description="source of which it is collected; else all")
+    key: Annotated[str, AfterValidator(_key)] = Field(description="channel variable, or key of a user event")
+    masked: bool = Field(default=False, description="whether the value is hidden before it is stored")
+    link: bool = Field(default=False, description="whether calls with equal values are one interaction")
+    to: dict[Annotated[str, AfterValidator(_column)], Goes] = Field(
+        default_factory=dict, description="columns to which the value goes, each with rule and default"
+    )
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if is_secret(self.key) and not self.masked:
+            raise ValueError("it looks like a secret, so it can only be masked")
+        if self.masked and self.link:
+            raise ValueError("what is masked is the same for every call and cannot link any")
+        return self
+
+
 KINDS: dict[str, type[Properties]] = {
     one.kind: one
     for one in (
         Tenant, Site, Host, Application, AccessPoint, Source, Collector, Agent, Login, AgentGroup, Queue, QueueGroup,
-        Skill, Measure, Calendar,
+        Skill, Measure, Calendar, UserDataKey,
     )
 }  # fmt: skip
 

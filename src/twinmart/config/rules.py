@@ -104,11 +104,12 @@ def checked_option(kind: str, section: str, name: str, text: str, old: str | Non
 
 
 def named(kind: str, name: str, known: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:
-    """Return what the name of a new queue says of it: the source before the first slash, if there is such a one."""
-    if kind != "queue" or "queue" in known:
+    """Return what the name of a new queue or key says of it: the source before the first slash, if it is one."""
+    word = {"queue": "queue", "user_data_key": "key"}.get(kind)
+    if word is None or word in known:
         return {}
-    source, _, queue = name.partition("/")
-    return {"source": source, "queue": queue} if queue and source in sources else {"queue": name}
+    source, _, own = name.partition("/")
+    return {"source": source, word: own} if own and source in sources else {word: name}
 
 
 def check_connection(kind: str, to_kind: str) -> None:
@@ -127,11 +128,14 @@ def check_connection(kind: str, to_kind: str) -> None:
 
 
 def guard(connection: Connection, before: "Object | None", after: "Object") -> None:
-    """Refuse a change of an access point that must not be made now.
+    """Refuse a change of an access point, or of a key of user data, that must not be made now.
 
     Raises:
-        ConfigurationGuard: its role would change after extraction began, or there would be two marts.
+        ConfigurationGuard: its role would change after extraction began, there would be two marts, or a column of user
+            data would hold two keys, or one by two rules.
     """
+    if after.kind == "user_data_key" and after.enabled:
+        _guard_columns(connection, after)
     if after.kind != "access_point":
         return
     role = after.properties.get("role")
@@ -152,6 +156,19 @@ def guard(connection: Connection, before: "Object | None", after: "Object") -> N
                 detail=f'"{others[0][0]}" has the role and is enabled, and exactly one may be; {_UNCHANGED}',
                 hint=f"First: twinmart config disable access_point {others[0][0]}.",
             )
+
+
+def _guard_columns(connection: Connection, after: "Object") -> None:
+    taken = connection.execute(sql_text("config/column_taken"), {"name": after.name}).fetchall()
+    for name, key, column, how in taken:
+        wanted = after.properties["to"].get(column)
+        if wanted is None or (key == after.properties["key"] and how == wanted):
+            continue
+        raise errors.ConfigurationGuard(
+            f'column "{column}" holds the key "{key}"',
+            detail=f"a column holds one key at a time, by one rule; it stands in user_data_key {name}; {_UNCHANGED}",
+            hint=f"Choose another column, or end that one: twinmart userdata remove {key}",
+        )
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -1,4 +1,7 @@
-"""Looks at the link every few seconds, in a thread of its own: so that a beat crosses, a stop is seen and healed."""
+"""Looks at the link every few seconds, in a thread of its own: so that a beat crosses, a stop is seen and healed.
+
+At a standby it also makes the views that came to be at the active site meanwhile.
+"""
 
 import time
 from collections.abc import Mapping
@@ -8,6 +11,7 @@ from threading import Thread
 import psycopg
 import structlog
 
+from twinmart.config.userdata import make_views
 from twinmart.db.connect import Connection
 from twinmart.errors import MartError
 from twinmart.replicate import records
@@ -56,6 +60,10 @@ class LinkWatch:
             known = records.living(mart, "target" if followed is not None else "source")
             if followed is None and known is None and _is_active(mart, self._site):
                 beat(mart, self._site)
+            if followed is not None:
+                # Views do not cross the link, and this mart is asked as soon as it takes over, if not before.
+                mart.execute("SET default_transaction_read_only = off")
+                make_views(mart)
         if known is None or known.peer_site not in self._ends:
             return None
         peer = self._ends[known.peer_site]

@@ -137,3 +137,23 @@ def test_row_76_aggregates_by_the_days_of_a_calendar(mart: Mart, calls: Connecti
     for level in ("week", "month", "quarter", "year"):
         told_ = calls.execute(f"SELECT sum(entered)::int, sum(accepted)::int FROM agg.queue_grp_{level}_tokyo".encode())
         assert told_.fetchone() == (144, 144), level
+
+
+def test_combinations_of_groups_know_the_configured_ones(mart: Mart, calls: Connection) -> None:
+    put(calls, "resource_group_fact_", resource_group_fact_key=UUID(int=1), resource_key=11, group_key=31,
+        start_at=DAY - timedelta(days=2), end_at=None)  # fmt: skip
+    calls.execute("INSERT INTO mart.group_ (group_key, tenant_key, group_type_code, source_key, group_name)"
+                  " VALUES (31, 1, 'AGENT', 1, 'sales')")  # fmt: skip
+    store = Store(calls, author="test")
+    store.put("agent_group", "Team", properties={"agents": ["pbx/AGENT11"]})
+    changed_at(calls, "Team", [DAY - timedelta(days=1)])
+    rebuild(mart)
+    rows = calls.execute(
+        "SELECT irf.start_ts / 86400 - %s, string_agg(DISTINCT g.group_name, '+' ORDER BY g.group_name), count(*)::int"
+        " FROM gim.interaction_resource_fact AS irf JOIN gim.resource_group_combination AS c"
+        " ON c.group_combination_key = irf.resource_group_combination_key JOIN gim.group_ AS g USING (group_key)"
+        " WHERE irf.resource_key = 11 GROUP BY 1 ORDER BY 1",
+        (int(DAY.timestamp()) // 86_400,),
+    ).fetchall()
+    found = {day: names for day, names, _ in rows}
+    assert (found[-2], found[-1]) == ("sales", "Team+sales")

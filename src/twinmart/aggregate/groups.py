@@ -17,6 +17,7 @@ def refresh_groups(mart: Connection) -> int:
     from_at, to_at = row or (None, None)
     if from_at is None or to_at is None or not from_at < to_at:
         return 0
+    mart.execute(sql_text("aggregate/group_combination"))
     return request(mart, from_at=from_at, to_at=to_at, sets=["agent_grp"])
 
 

@@ -439,6 +439,29 @@ COMMENT ON FUNCTION ctl.follow_user_data_key() IS 'Makes the views of user data 
 CREATE TRIGGER follow_user_data_key AFTER INSERT OR UPDATE ON cfg.object
     FOR EACH ROW WHEN (NEW.kind = 'user_data_key') EXECUTE FUNCTION ctl.follow_user_data_key();
 
+-- Combinations of groups know the configured ones too.
+CREATE VIEW mart.agent_membership AS
+SELECT resource_key, group_key, start_at, end_at
+FROM mart.resource_group_fact_
+UNION ALL
+SELECT resource_key, group_key, start_at, end_at
+FROM mart.group_member;
+COMMENT ON VIEW mart.agent_membership IS 'Which groups an agent was in, those of the queues served and those that people configured';
+COMMENT ON COLUMN mart.agent_membership.resource_key IS 'Agent; or a queue, in a configured group of queues';
+COMMENT ON COLUMN mart.agent_membership.group_key IS 'Group';
+COMMENT ON COLUMN mart.agent_membership.start_at IS 'Begin of the membership';
+COMMENT ON COLUMN mart.agent_membership.end_at IS 'End; NULL while it lasts';
+
+CREATE OR REPLACE FUNCTION mart.groups_of(of_resource_key bigint, moment timestamptz) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN mart.group_combination_key((
+        SELECT array_agg(DISTINCT membership.group_key ORDER BY membership.group_key)
+        FROM mart.agent_membership AS membership
+        WHERE membership.resource_key = of_resource_key
+          AND membership.start_at <= moment
+          AND (membership.end_at IS NULL OR membership.end_at > moment)
+    ));
+
 COMMENT ON COLUMN ctl.aggregate_request.transaction_id IS
     'Transaction that asks: keeps those that ask and those that take from waiting for each other; 0 or negative: a redo, which computes every level anew';
 COMMENT ON COLUMN ops.recovery_record.kind IS 'begun, taken, intent, outcome, note, paused, yields, ended';

@@ -1,6 +1,6 @@
 -- Combinations of groups that the working agents were in.
 -- grain   combination, group
--- reads   new_resource_group_fact_ (temporary), mart.resource_group_fact_
+-- reads   new_resource_group_fact_ (temporary), mart.agent_membership
 -- writes  mart.resource_group_combination
 -- rule    which groups an agent is in changes only where a membership begins or ends. A combination that no agent was in after all does
 --         no harm, and stays
@@ -13,7 +13,7 @@ WITH moment AS (
 combination AS (
     SELECT DISTINCT array_agg(DISTINCT membership.group_key ORDER BY membership.group_key) AS groups
     FROM moment
-    JOIN mart.resource_group_fact_ AS membership
+    JOIN mart.agent_membership AS membership
         ON membership.resource_key = moment.resource_key
         AND membership.start_at <= moment.at
         AND (membership.end_at IS NULL OR membership.end_at > moment.at)

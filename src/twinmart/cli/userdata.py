@@ -88,7 +88,7 @@ def add(
 
     Example: twinmart userdata add CUSTOMER_ID --to irf_user_data_gen_1.customer_id
     """
-    to = to or predefined_column(key)
+    to = to or (None if is_masked else predefined_column(key))
     with stores(home_of(ctx), reason=why) as marts:
         for store in marts:
             add_key(store, key, source=source, masked=is_masked, link=is_link, to=to, rule=rule, default=default)

@@ -7,7 +7,8 @@ are not touched: what is computed from now on follows the mapping of now.
 from dataclasses import dataclass
 
 from twinmart.config.attached import COLUMNS_IN_WORDS, KEY_IN_WORDS, Rule, is_column, is_key, is_secret
-from twinmart.config.store import Object, Store
+from twinmart.config.kinds import Object
+from twinmart.config.store import Store
 from twinmart.db.connect import Connection
 from twinmart.errors import WrongSetting
 

@@ -329,7 +329,8 @@ def test_a_switch_whose_journal_died_with_its_site_is_completed_by_a_failover(st
         kept(world, run)
 
 
-def test_a_run_whose_site_was_made_active_by_another_run_is_over() -> None:
+@pytest.mark.parametrize("promised", [0, 301])
+def test_a_run_whose_site_was_made_active_by_another_run_is_over(promised: int) -> None:
     """The return of site 2 broke off when site 1 died, which keeps its journal; a failover completed it."""
     with GROUNDS[3].made() as (world, _):
         broken_off = Wish("return", 2, 1, survivor=1)
@@ -337,6 +338,7 @@ def test_a_run_whose_site_was_made_active_by_another_run_is_over() -> None:
             carry_out(world, broken_off, at_step={"repoint-mart": partial(world.kill, 1)})
         carry_out(world, Wish("failover", 2, 1, accept_loss=ALL))
         carry_out(world, Wish("return", 2, 1, accept_loss=ALL, survivor=2))
+        world.sites[2].promised = promised
         with pytest.raises(errors.PlanStale, match="another run has made site 2 active"):
             carry_out(world, broken_off)
         in_the_end(world)

@@ -200,14 +200,18 @@ def check(
     else:
         spent_s = (datetime.now(UTC) - began).total_seconds()
         verdict = "YES" if is_ready else "NO"
-        answer(f"{verdict}, site {wish.target} is {'' if is_ready else 'not '}ready for a {command}"
-               f"        looked at {began:%H:%M:%S}, {len(found)} checks in {spent_s:.1f} s")  # fmt: skip
+        checks = f"{len(found)} check{'' if len(found) == 1 else 's'}"
+        answer(
+            f"{verdict}, site {wish.target} is {'' if is_ready else 'not '}ready for a {command}"
+            f"        looked at {began:%H:%M:%S} UTC, {checks} in {spent_s:.1f} s"
+        )
         shown = [one for one in found if verbose or one.level != "ok"]
         for one in shown:
             answer(f"  {'✔' if one.level == 'ok' else '✘' if one.level == 'no' else '!'}  {one.text}")
         if len(found) > len(shown):
-            answer(f"{len(found) - len(shown)} are right (-v shows them)")
-        answer(f"next   twinmart plan {command}")
+            answer(f"{len(found) - len(shown)} right (-v shows them)")
+        is_so = is_ready and recovery.is_fulfilled(wish)
+        answer("nothing is left to do: it is so already" if is_so else f"next   twinmart plan {command}")
     if not is_ready:
         raise typer.Exit(NOT_READY)
 

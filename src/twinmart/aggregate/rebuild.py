@@ -93,6 +93,9 @@ class Rebuilder:
             if not taken:
                 # Done meanwhile by the writer that had it when the list was read.
                 return 0
+            if unit.is_small:
+                # Few groups of many wide rows: hashing them is a fifth cheaper than sorting.
+                self.mart.execute("SET LOCAL enable_sort TO off")
             # The first business attributes of a mart may have come since the view was made.
             has_come = not self._is_described and is_described(self.mart) and make_described(self.mart)
             shapes, facts = self._read_facts([self.shapes[name] for name in unit.set_names if name in taken], unit)

@@ -119,7 +119,7 @@ def test_news_in_any_order_leaves_what_a_redo_would(news_mart: Mart, told: list[
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-@settled(100)
+@settled(40)
 @given(stories)
 def test_much_news_in_any_order_leaves_what_a_redo_would(news_mart: Mart, told: list[tuple[Any, bool]]) -> None:
     hear(news_mart, told)

@@ -148,10 +148,13 @@ class Nights(RuleBasedStateMachine):
     def hand_over(self, crash_at: tuple[int, int] | None, meanwhile: dict[int, tuple[str, Any]]) -> None:
         self.command("switchover", self.someone(), None, False, crash_at, meanwhile, None)
 
-    @rule(active=st.sampled_from((1, 2)), copy=COPIES, crash_at=PLACES, meanwhile=MEANWHILE)
+    @rule(active=st.sampled_from((None, 1, 2)), copy=COPIES, crash_at=PLACES, meanwhile=MEANWHILE)
     def come_back(
-        self, active: int, copy: Copy, crash_at: tuple[int, int] | None, meanwhile: dict[int, tuple[str, Any]]
-    ) -> None:  # fmt: skip
+        self, active: int | None, copy: Copy, crash_at: tuple[int, int] | None, meanwhile: dict[int, tuple[str, Any]]
+    ) -> None:
+        """A return; where the survivor shall stay active and has its standby, it loses that first."""
+        if active is None and any(self.world.is_linked(one, 3 - one) for one in self.world.sites):
+            self.disaster(False, None, {})
         self.command("return", self.someone(), active, False, crash_at, meanwhile, None, copy)
 
     def someone(self) -> int:

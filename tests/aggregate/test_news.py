@@ -58,6 +58,8 @@ _CHANGES: dict[str, tuple[LiteralString, ...]] = {
     "it was no customer": (
         """UPDATE mart.interaction_resource_fact SET attempt_kind = 'consult', customer_talk_count = 0,
         customer_ring_count = 0, customer_handle_count = 0, cons_rcv_talk_count = 1 WHERE interaction_id = %(id)s""",
+        # The phone of these calls rings before the attempt begins, which no load does: so that is asked for here.
+        "UPDATE mart.ixn_resource_state_fact SET update_audit_key = 2 WHERE interaction_id = %(id)s",
     ),
     "it never was": (
         "DELETE FROM mart.ixn_resource_state_fact WHERE interaction_id = %(id)s",

@@ -156,9 +156,6 @@ def test_p2_the_old_active_site_that_is_back_during_the_failover_stays_fenced(
         back_in_a_failover(made, PLACE, cut_off=True)
 
 
-@pytest.mark.xfail(
-    reason="one that comes back after fence-lost-site and before raise-epoch loads on until it asks its peer again"
-)
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("first", [2, 3, 4])

@@ -107,6 +107,10 @@ def cut_flow(made: SimWorld, target: int) -> None:
     link.is_on = False
 
 
+def fenced(made: SimWorld) -> None:
+    assert made.sites[1].replica_of == 2, "the lost site answered and was not fenced"
+
+
 def misconfigure(made: SimWorld, site: int) -> None:
     made.sites[site].own.mart_point = 3 - site
 
@@ -126,8 +130,12 @@ def the_survivor_takes_over() -> None:
 def nothing_flows_into_what_the_survivor_loads() -> None:
     with world(alive, backlog) as made:
         made.is_busy = True
-        done(made, failover(even_if_alive=True))
-        assert made.sites[1].replica_of == 2, "the lost site answered and was not fenced"
+        done(made, failover(even_if_alive=True), at_step={"raise-epoch": partial(fenced, made)})
+
+
+def one_that_comes_back_before_the_epoch_is_raised_is_fenced() -> None:
+    with world(lost) as made:
+        done(made, failover(), at_step={"raise-epoch": partial(made.revive, 1), "load": partial(fenced, made)})
 
 
 def no_load_begins_without_a_partition() -> None:
@@ -254,7 +262,8 @@ def of_switch(switch: Switch) -> list[Callable[[], None]]:
 
 STORIES: dict[str, list[Callable[[], None]]] = {
     "failover": [
-        the_survivor_takes_over, nothing_flows_into_what_the_survivor_loads, no_load_begins_without_a_partition,
+        the_survivor_takes_over, nothing_flows_into_what_the_survivor_loads,
+        one_that_comes_back_before_the_epoch_is_raised_is_fenced, no_load_begins_without_a_partition,
         nothing_is_aggregated_before_all_is_asked_for, a_wrong_configuration_is_found,
     ],
     "switchover": of_switch(Switch(SWITCHOVER, healthy)),

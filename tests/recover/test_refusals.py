@@ -82,7 +82,7 @@ def test_a_step_whose_site_gives_no_answer_is_unknown_and_the_same_command_finds
 
 
 def test_beyond_its_point_of_no_return_a_run_is_not_taken_back(world: SimWorld) -> None:
-    broken_off(world, "raise-epoch")
+    broken_off(world, "detach-replication")
     journal = world.sites[2].journal()
     run = journal.open_run()
     assert run is not None

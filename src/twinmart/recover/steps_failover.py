@@ -1,7 +1,8 @@
 """The steps of a failover: the active site is lost, and the survivor takes over by itself.
 
-The numbers are those of the Disaster Recovery Procedure. Nothing but ``fence-lost-site`` speaks to the lost site, and
-that step may miss its goal: a site that comes back finds the higher epoch and stays fenced.
+The numbers are those of the Disaster Recovery Procedure. Nothing but ``fence-lost-site`` and ``fence-returned-site``
+speaks to the lost site, and they may miss their goal: a site that comes back later finds the higher epoch and stays
+fenced.
 """
 
 from collections.abc import Callable
@@ -59,6 +60,11 @@ def _lost_site_is_fenced(facts: Facts, wish: Wish) -> bool:
 def _fence_lost_site(act: Act) -> str:
     act.world.configuration.promise(act.other, epoch=epoch_to_come(act), active=act.target)
     return "it answers still and takes no loads from now on"
+
+
+def _fence_returned_site(act: Act) -> str:
+    act.world.configuration.promise(act.other, epoch=act.facts[act.target].epoch, active=act.target)
+    return "it answers again and takes no loads from now on"
 
 
 def _forgive(act: Act) -> None:
@@ -166,6 +172,19 @@ FENCE_LOST_SITE = Step(
     about_ms=20,
     best_effort=True,
 )
+# Before anything is loaded here. A site that is back later asks for the epoch before its first load, and is refused.
+FENCE_RETURNED_SITE = Step(
+    "fence-returned-site",
+    "had it come back before the epoch was raised, it would load on until it asks for a higher one again",
+    (),
+    "both",
+    _lost_site_is_fenced,
+    _fence_returned_site,
+    needed=lambda facts, wish: facts[wish.other].answers,
+    timeout_s=3,
+    about_ms=20,
+    best_effort=True,
+)
 DETACH_REPLICATION = Step(
     "detach-replication",
     "what the lost site would still send, had it come back, must not overwrite what is loaded here",
@@ -240,6 +259,7 @@ FAILOVER: tuple[Step, ...] = (
     LOWER_FENCES,
     MIGRATE_SCHEMA,
     RAISE_EPOCH,
+    FENCE_RETURNED_SITE,
     DETACH_REPLICATION,
     OPEN_MANIFEST,
     HOLD_SCHEDULE,

@@ -88,10 +88,13 @@ def test_a_look_that_cannot_be_noted_is_told_all_the_same(steady: Pair) -> None:
     """The history of one site has no room, as on a disk that is full."""
     at(steady.target, FULL)
     ends, looks = (steady.source, steady.target), b"SELECT count(*) FROM ops.lag_history"
-    before = [at(end, looks)[0] for end in ends]
-    found = see(steady)
-    assert found.is_ready, found
-    assert [at(end, looks)[0] for end in ends] == [(before[0][0] + 1,), before[1]]
+    try:
+        before = [at(end, looks)[0] for end in ends]
+        found = see(steady)
+        assert found.is_ready, found
+        assert [at(end, looks)[0] for end in ends] == [(before[0][0] + 1,), before[1]]
+    finally:
+        at(steady.target, b"DROP FUNCTION has_no_room() CASCADE")
 
 
 def test_no_link_is_a_state(pair: Pair) -> None:

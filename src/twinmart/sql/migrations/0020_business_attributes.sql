@@ -307,11 +307,14 @@ CREATE VIEW gim.ctl_ude_keys_to_dim_mapping AS
 SELECT id, ude_key_name, dim_table_name, dim_table_pk_name, active_flag
 FROM ctl.ude_keys_to_dim_mapping;
 COMMENT ON VIEW gim.ctl_ude_keys_to_dim_mapping IS 'Which column of IRF_USER_DATA_KEYS leads to which dimension';
-GRANT SELECT ON gim.ctl_ud_to_ude_mapping, gim.ctl_ude_keys_to_dim_mapping TO twinmart_reader;
 DO $$
 DECLARE
     named record;
 BEGIN
+    -- A mart that is made anew has its readers afterwards.
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'twinmart_reader') THEN
+        GRANT SELECT ON gim.ctl_ud_to_ude_mapping, gim.ctl_ude_keys_to_dim_mapping TO twinmart_reader;
+    END IF;
     FOR named IN
         SELECT shown.attrelid::regclass AS view_name, shown.attname AS name, col_description(base.attrelid, base.attnum) AS about
         FROM (VALUES ('ctl_ud_to_ude_mapping'), ('ctl_ude_keys_to_dim_mapping')) AS v (name)
@@ -403,7 +406,9 @@ AS $body$
 DECLARE
     named text;
 BEGIN
-    EXECUTE format('GRANT SELECT ON gim.%I TO twinmart_reader', view_name);
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'twinmart_reader') THEN
+        EXECUTE format('GRANT SELECT ON gim.%I TO twinmart_reader', view_name);
+    END IF;
     EXECUTE format('COMMENT ON VIEW gim.%I IS %L', view_name, CASE
         WHEN view_name LIKE 'user%' THEN 'Combinations of five values of user data; -1 unknown, -2 no value'
         ELSE 'User data of interaction resources, and of mediation segments where these carry it; keys of facts are uuid'

@@ -25,7 +25,7 @@ LEAST_INTERVALS = 8
 # Sets that take longest come first, so that writers who share the work end together.
 DEAREST = ["i_agent", "queue", "agent", "id"]
 
-# Below so many seconds a unit is little news: higher levels follow in its transaction, facts are looked up one by one.
+# Below so many seconds a unit is little news: higher levels follow in its transaction.
 SMALL_S = 8 * 900
 
 

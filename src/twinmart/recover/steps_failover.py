@@ -6,6 +6,7 @@ fenced.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from twinmart.recover.model import Act, CollectorFacts, Facts, Step, Wish
 from twinmart.recover.steps_common import (
@@ -173,17 +174,12 @@ FENCE_LOST_SITE = Step(
     best_effort=True,
 )
 # Before anything is loaded here. A site that is back later asks for the epoch before its first load, and is refused.
-FENCE_RETURNED_SITE = Step(
-    "fence-returned-site",
-    "had it come back before the epoch was raised, it would load on until it asks for a higher one again",
-    (),
-    "both",
-    _lost_site_is_fenced,
-    _fence_returned_site,
-    needed=lambda facts, wish: facts[wish.other].answers,
-    timeout_s=3,
-    about_ms=20,
-    best_effort=True,
+FENCE_RETURNED_SITE = replace(
+    FENCE_LOST_SITE,
+    name="fence-returned-site",
+    why="had it come back before the epoch was raised, it would load on until it asks for a higher one again",
+    act=_fence_returned_site,
+    undo=None,
 )
 DETACH_REPLICATION = Step(
     "detach-replication",

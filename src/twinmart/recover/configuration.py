@@ -1,39 +1,27 @@
 """Topology, fences and configuration objects of a site, changed on behalf of a recovery."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from twinmart import errors
+from twinmart.config.kinds import Object
 from twinmart.config.sources import Twin, collectors, ensure_collector, ensure_source
 from twinmart.config.store import Store
 from twinmart.config.topology import raise_epoch
+from twinmart.db.connect import Connection
+from twinmart.recover.sites import Sites, has_recovery
 from twinmart.replicate import fence
 from twinmart.replicate.turn import hold_writes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from twinmart.config.kinds import Object
-    from twinmart.db.connect import Connection
-    from twinmart.recover.world import SiteWorld
-
 
 # A transaction that began before the fence may take so long to end.
 DRAIN_S = 20
 
 
-def has_recovery(connection: Connection) -> bool:
-    """Whether a mart has the tables of recoveries; one that is far behind has not."""
-    return connection.execute("SELECT to_regclass('ops.recovery_fence') IS NOT NULL").fetchone() == (True,)
-
-
 class SiteConfiguration:
     """Acts on the configuration of a site; each may be repeated."""
 
-    def __init__(self, world: SiteWorld) -> None:
-        self._world = world
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
 
     def raise_epoch(self, at: int, *, expected: int, active: int, above: int) -> int:
         """Make a site active, above every epoch that this one has promised and that any site was known to have.
@@ -41,12 +29,12 @@ class SiteConfiguration:
         Raises:
             TopologyChanged: the epoch is not the expected one.
         """
-        with self._world.change(at) as connection:
+        with self._sites.change(at) as connection:
             return raise_epoch(connection, expected_epoch=expected, active_site=active, above=above)
 
     def promise(self, at: int, *, epoch: int, active: int) -> None:
         """Fence a site for another one, and never take its epoch."""
-        with self._world.change(at) as connection:
+        with self._sites.change(at) as connection:
             connection.execute(
                 "UPDATE ops.recovery_fence SET promised_epoch = greatest(promised_epoch, %s), fenced_for = %s,"
                 " changed_at = now()",
@@ -57,31 +45,31 @@ class SiteConfiguration:
     def forget_promise(self, at: int) -> None:
         """Let a site load again; the epoch stays spent."""
         self.lower_fences(at)
-        with self._world.session(at) as connection:
+        with self._sites.session(at) as connection:
             fence.settle(connection)
 
     def lower_fences(self, at: int) -> None:
         """Let the mart take writes."""
-        with self._world.change(at) as connection:
+        with self._sites.change(at) as connection:
             has_tables = has_recovery(connection)
             if has_tables:
                 # First, and of no run: whoever comes later knows the mart for a copy, also if this run is given up.
                 connection.execute(
                     "INSERT INTO ops.recovery_mark (run, mark) VALUES ('', 'candidate') ON CONFLICT DO NOTHING"
                 )
-        with self._world.session(at) as connection:
-            self._world.check_hold()
+        with self._sites.session(at) as connection:
+            self._sites.check_hold()
             fence.lower(connection, parts=False)
-        with self._world.change(at) as connection:
+        with self._sites.change(at) as connection:
             if has_tables:
                 connection.execute("UPDATE ops.recovery_fence SET fenced_for = NULL, changed_at = now()")
 
     def raise_fences(self, at: int, of_site: int) -> None:
         """Let the mart take nothing but what crosses the link."""
-        self._world.begin_act()
-        with self._world.session(at) as connection:
+        self._sites.begin_act()
+        with self._sites.session(at) as connection:
             hold_writes(connection, of_site, drain_s=DRAIN_S)
-        self._world.point()
+        self._sites.point()
 
     def repoint(self, at: int, site: int) -> None:
         """Name a site's host and configuration in the one application object of the mart server."""
@@ -117,7 +105,7 @@ class SiteConfiguration:
         Objects that are disabled are used again, at their own site if it is one of the two. A source whose second
         collector stood at another site has it moved; one that only one of the sites hears is given one at the other.
         """
-        with self._world.change(at) as connection:
+        with self._sites.change(at) as connection:
             store = self._store_in(connection)
             if store.find("site", str(site)) is None:
                 raise errors.NotReady(
@@ -150,7 +138,7 @@ class SiteConfiguration:
     def _set(self, at: int, option: str, *, on: bool) -> None:
         with self._store(at) as store:
             store.set_option("application", "mart", "schedule", option, str(on).lower())
-        with self._world.session(at) as connection:
+        with self._sites.session(at) as connection:
             # The server there looks now and then; a run does not wait for that.
             connection.execute("NOTIFY twinmart_jobs")
 
@@ -162,11 +150,11 @@ class SiteConfiguration:
 
     @contextmanager
     def _store(self, at: int) -> Iterator[Store]:
-        with self._world.change(at) as connection:
+        with self._sites.change(at) as connection:
             yield self._store_in(connection)
 
     def _store_in(self, connection: Connection) -> Store:
-        return Store(connection, author="twinmart recover", reason=f"run {self._world.run[:8]}")
+        return Store(connection, author="twinmart recover", reason=f"run {self._sites.run[:8]}")
 
 
 def _give(connection: Connection, store: Store, site: int) -> list[str]:

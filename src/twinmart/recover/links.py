@@ -1,28 +1,21 @@
 """Replication between two sites on behalf of a recovery, by the parts of ``replicate``."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from twinmart import errors
+from twinmart.db.connect import Connection
+from twinmart.recover.model import Copy
+from twinmart.recover.sites import Sites
 from twinmart.replicate import link, turn
 from twinmart.replicate.compare import Comparer
-from twinmart.replicate.ends import reach
+from twinmart.replicate.ends import End, reach
 from twinmart.replicate.heartbeat import beat, wait_for
 from twinmart.replicate.watch import heal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from twinmart.db.connect import Connection
-    from twinmart.recover.model import Copy
-    from twinmart.recover.world import SiteWorld
-    from twinmart.replicate.ends import End
 
 WAIT_S = 110
 COMPARISONS = 5
@@ -39,41 +32,41 @@ MOVING = (("ctl", "heartbeat"), ("ctl", "job_run"))
 class SiteLinks:
     """Acts on the link between two sites; each may be repeated."""
 
-    def __init__(self, world: SiteWorld) -> None:
-        self._world = world
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
 
     def pause(self, at: int) -> None:
         """Stop applying what is sent."""
-        self._world.begin_act()
-        link.pause(self._world.ends[at], "recovery")
-        self._world.point()
+        self._sites.begin_act()
+        link.pause(self._sites.ends[at], "recovery")
+        self._sites.point()
 
     def resume(self, at: int) -> None:
         """Apply again."""
-        self._world.begin_act()
-        link.resume(self._world.ends[at])
+        self._sites.begin_act()
+        link.resume(self._sites.ends[at])
 
     def detach(self, at: int) -> None:
         """Take the receiving end away without the source; how far it came stays written down."""
-        self._world.begin_act()
-        link.detach(self._world.ends[at])
-        self._world.point()
+        self._sites.begin_act()
+        link.detach(self._sites.ends[at])
+        self._sites.point()
 
     def clean_up(self, at: int) -> None:
         """Remove what links left at a site."""
-        self._world.begin_act()
-        with self._world.session(at) as connection:
+        self._sites.begin_act()
+        with self._sites.session(at) as connection:
             link.clear(connection, keep_fences=True)
-        self._world.point()
+        self._sites.point()
 
     def copy(self, from_site: int, to: int, how: Copy) -> None:
         """Make the mart of a site a copy that follows."""
-        self._world.begin_act()
-        link.set_up(self._world.ends[from_site], self._world.ends[to], method=how, discard_standby=True)
+        self._sites.begin_act()
+        link.set_up(self._sites.ends[from_site], self._sites.ends[to], method=how, discard_standby=True)
         # What the newcomer promised in its earlier life was to a site that is gone.
-        with self._world.session(to) as connection:
+        with self._sites.session(to) as connection:
             connection.execute("UPDATE ops.recovery_fence SET fenced_for = NULL, changed_at = now()")
-        self._world.point()
+        self._sites.point()
 
     def wait(self, at: int, source: int) -> str:
         """Wait until a site has everything that another has now.
@@ -83,24 +76,24 @@ class SiteLinks:
         Raises:
             StepFailed: they differ.
         """
-        self._world.begin_act()
-        with self._world.session(source) as there, self._world.session(at) as here:
+        self._sites.begin_act()
+        with self._sites.session(source) as there, self._sites.session(at) as here:
             is_last = there.execute("SELECT 1 FROM ops.replica").fetchone() is not None
             self._cross(there, here, source, at)
         if not is_last:
             self._compare(source, at, reads_from=datetime.now(UTC))
-        with self._world.session(source) as there, self._world.session(at) as here:
+        with self._sites.session(source) as there, self._sites.session(at) as here:
             row = there.execute("SELECT pg_current_wal_lsn()::text").fetchone()
             self._cross(there, here, source, at)
-        self._world.mark("last" if is_last else "near")
+        self._sites.mark("last" if is_last else "near")
         return str(row[0]) if row else ""
 
     def turn(self, new_source: int, new_target: int) -> None:
         """Make the source the target and the target the source; both are fenced meanwhile, and nothing is copied."""
-        self._world.begin_act()
-        ends = self._world.ends
+        self._sites.begin_act()
+        ends = self._sites.ends
         turn.turn_link(ends[new_target], ends[new_source])
-        self._world.point()
+        self._sites.point()
 
     def compare(self, one: int, other: int) -> str:
         """Raise unless two marts hold the same; what was compared ahead and not written to since is not read again.
@@ -108,17 +101,17 @@ class SiteLinks:
         Raises:
             StepFailed: they differ.
         """
-        self._world.begin_act()
+        self._sites.begin_act()
         told = self._compare(one, other, reads_from=datetime.now(UTC) - ALWAYS_READ)
-        self._world.mark("compared")
+        self._sites.mark("compared")
         return told
 
     def _compare(self, one: int, other: int, reads_from: datetime) -> str:
         began = time.monotonic()
-        source, target = self._world.ends[one], self._world.ends[other]
+        source, target = self._sites.ends[one], self._sites.ends[other]
 
         def drain() -> bool:
-            with self._world.session(one) as there, self._world.session(other) as here, suppress(errors.NotCaughtUp):
+            with self._sites.session(one) as there, self._sites.session(other) as here, suppress(errors.NotCaughtUp):
                 self._cross(there, here, one, other)
                 return True
             return False
@@ -139,16 +132,16 @@ class SiteLinks:
 
     def check_flow(self, source: int, target: int) -> str:
         """Raise unless a beat of the source arrives at the target."""
-        self._world.begin_act()
+        self._sites.begin_act()
         began = time.monotonic()
-        with self._world.session(source) as there, self._world.session(target) as here:
+        with self._sites.session(source) as there, self._sites.session(target) as here:
             self._cross(there, here, source, target)
-        self._world.mark("flow")
+        self._sites.mark("flow")
         return f"a beat crossed in {(time.monotonic() - began) * 1000:.0f} ms"
 
     def _cross(self, there: Connection, here: Connection, source: int, target: int) -> None:
         """Wait until what a site has now is at another; a line that broke is made whole, though no mart server runs."""
-        ends = self._world.ends
+        ends = self._sites.ends
         wait_for(
             here, source, beat(there, source), timeout_s=WAIT_S, mend=lambda: heal(ends[source], ends[target])
         )  # fmt: skip

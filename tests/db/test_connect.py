@@ -113,6 +113,14 @@ def test_a_lock_dies_with_its_connection(mart: Mart) -> None:
             pass
 
 
+def test_a_lock_whose_connection_is_broken_is_gone_without_a_word(mart: Mart) -> None:
+    first, second = mart.connect(autocommit=True), mart.connect(autocommit=True)
+    with advisory_lock(first, "load"):
+        second.execute("SELECT pg_terminate_backend(%s, 60000)", (first.info.backend_pid,))
+    with advisory_lock(second, "load", wait=True):
+        pass
+
+
 def test_the_key_of_a_lock_never_changes() -> None:
     # Two releases of Twinmart that disagree about it would both migrate the same mart.
     assert lock_key("migrate") == -8382747344732321830

@@ -2,8 +2,13 @@
 
 import os
 import shutil
+import socket
+import ssl
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +23,7 @@ from twinmart.recover.plan import findings
 from twinmart.recover.soundness import soundness
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate import link
+from twinmart.replicate.ends import End
 from twinmart.site.mart import OWNER, READER
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -113,6 +119,46 @@ def test_a2_a_link_that_is_held_up_is_a_warning_for_a_failover_and_a_no_for_a_sw
     assert told(own_line.pair) == []
     assert any("replication is paused" in text for text in told(own_line.pair, level="!"))
     assert any("paused" in text for text in told(own_line.pair, "switchover"))
+
+
+@contextmanager
+def expired_door(folder: Path) -> Iterator[str]:
+    """Give the address of a server that speaks TLS as PostgreSQL does, with a certificate that has expired."""
+    key, request, certificate = (str(folder / name) for name in ("key", "request", "certificate"))
+    for line in (
+        ["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=site2"],
+        ["x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-out", certificate],
+    ):
+        subprocess.run(["openssl", *line], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    door = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with suppress(OSError):  # the door was closed
+            while True:
+                line, _ = door.accept()
+                with line, suppress(OSError):
+                    line.recv(8)
+                    line.sendall(b"S")
+                    context.wrap_socket(line, server_side=True).close()
+
+    threading.Thread(target=answer, daemon=True).start()
+    try:
+        yield f"host=127.0.0.1 port={door.getsockname()[1]} sslmode=verify-ca sslrootcert={certificate}"
+    finally:
+        door.shutdown(socket.SHUT_RDWR)
+        door.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a2_a_certificate_that_has_expired_is_told_of(own_line: Line, scratch: Path) -> None:
+    with expired_door(scratch) as address:
+        standby = End(2, f"{address} dbname=twinmart user=twinmart password=hunter2")
+        pair = replace(own_line.pair, target=standby)
+        (line,) = [text for text in told(pair) if "certificate" in text]
+    assert "a certificate that is not accepted: certificate verify failed" in line
+    assert "hunter2" not in line
 
 
 @pytest.mark.soak

@@ -229,6 +229,12 @@ def _no_connection(error: psycopg.OperationalError, where: str) -> errors.MartEr
     if (error.sqlstate or "").startswith(("28", "3D")) or any(sign in told for sign in refused):
         hint = "Check the connection string; a database that is missing is made with: twinmart init."
         return errors.LoginRefused(f"{where} refused the login", detail=told, hint=hint)
+    if "certificate" in told:
+        return errors.NoConnection(
+            f"{where} shows a certificate that is not accepted: {told.rpartition(': ')[2]}",
+            detail=told,
+            hint="Renew the certificate of that server, or name who signed it by sslrootcert in the connection string.",
+        )
     return errors.NoConnection(
         f"{where} gives no answer",
         detail=told,
@@ -255,10 +261,7 @@ def advisory_lock(connection: Connection, name: str, *, wait: bool = False, shar
     try:
         yield
     finally:
-        if not connection.closed:
-            if connection.info.transaction_status == pq.TransactionStatus.INERROR:
-                connection.rollback()
-            _apart(connection, leaving, key)
+        _let_go(connection, leaving, key)
 
 
 _ALONE: tuple[LiteralString, ...] = (
@@ -276,6 +279,19 @@ _SHARED: tuple[LiteralString, ...] = (
 def lock_key(name: str) -> int:
     """Return the signed 64-bit key of a named advisory lock; the same at every site and in every release."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+def _let_go(connection: Connection, leaving: LiteralString, key: int) -> None:
+    if connection.closed:
+        return
+    try:
+        if connection.info.transaction_status == pq.TransactionStatus.INERROR:
+            connection.rollback()
+        _apart(connection, leaving, key)
+    except psycopg.OperationalError:
+        # A connection that broke has taken the lock with it, and whoever works there is told by what it does next.
+        if not connection.closed:
+            raise
 
 
 def _apart(connection: Connection, statement: LiteralString, key: int) -> object:

@@ -330,6 +330,7 @@ BY_FILES = {f"{name}-physical": replace(wish, copy="physical") for name, wish in
 EACH = [(name, (0, 1)) for name in WISHES] + [(name, (part, 6)) for name in BY_FILES for part in range(6)]
 
 
+@pytest.mark.faults("C1")
 @pytest.mark.soak
 @pytest.mark.parametrize(("name", "part"), EACH)
 def test_a_command_that_dies_at_every_moment_comes_to_the_end_of_an_undisturbed_one(
@@ -347,6 +348,7 @@ def test_a_command_that_dies_at_every_moment_comes_to_the_end_of_an_undisturbed_
         assert walk.state() == expected
 
 
+@pytest.mark.faults("C2")
 @pytest.mark.soak
 @pytest.mark.parametrize("name", WISHES)
 def test_a_command_that_dies_twice_at_random_comes_to_the_same_end(
@@ -360,6 +362,7 @@ def test_a_command_that_dies_twice_at_random_comes_to_the_same_end(
             assert walk.state() == expected, (seed, number)
 
 
+@pytest.mark.faults("C2")
 def test_a_failover_that_dies_three_times_comes_to_the_same_end(
     server: MartServer, other_server: MartServer, scratch: Path
 ) -> None:
@@ -372,6 +375,7 @@ def test_a_failover_that_dies_three_times_comes_to_the_same_end(
         assert walk.state() == expected, seed
 
 
+@pytest.mark.faults("C4")
 @pytest.mark.soak
 @pytest.mark.parametrize("name", WISHES)
 def test_of_two_operators_at_once_one_is_refused_and_the_end_is_the_same(
@@ -386,6 +390,7 @@ def test_of_two_operators_at_once_one_is_refused_and_the_end_is_the_same(
         assert walk.state() == expected
 
 
+@pytest.mark.faults("C1", "Q1")
 @pytest.mark.soak
 def test_a_drill_that_dies_after_every_step_leaves_production_alone_and_the_next_one_tidies_up(
     server: MartServer, other_server: MartServer, scratch: Path

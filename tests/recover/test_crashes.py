@@ -50,6 +50,7 @@ def killed_at(made: Disaster, *points: int) -> None:
     made.carry_out()
 
 
+@pytest.mark.faults("C1")
 def test_a_failover_killed_anywhere_is_gone_on_with(server: MartServer, other_server: MartServer) -> None:
     """A slice of the matrix: killed four times, by a seed; each time the same command goes on."""
     random = Random(5)
@@ -60,6 +61,7 @@ def test_a_failover_killed_anywhere_is_gone_on_with(server: MartServer, other_se
         assert undisturbed(made).difference(Fingerprint.of(made.mart)) is None
 
 
+@pytest.mark.faults("C1")
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(1, PARTS + 1))
 def test_a_failover_killed_at_every_place(server: MartServer, other_server: MartServer, first: int) -> None:

@@ -47,6 +47,7 @@ def broken_off(world: SimWorld, place: int) -> None:
         carry_out(world, SWITCHOVER, crash_at=place)
 
 
+@pytest.mark.faults("M1")
 def test_what_a_newer_program_began_is_left_to_it(world: SimWorld) -> None:
     """M1, from new to old."""
     broken_off(world, 40)
@@ -61,6 +62,7 @@ def test_what_a_newer_program_began_is_left_to_it(world: SimWorld) -> None:
     assert world.state() == before
 
 
+@pytest.mark.faults("M1")
 def test_what_an_older_program_began_is_gone_on_with(world: SimWorld) -> None:
     """M1, from old to new: what it did not know has its usual value."""
     broken_off(world, 40)
@@ -106,6 +108,7 @@ def test_who_was_overtaken_writes_no_record_and_so_takes_no_step(world: SimWorld
         assert [record.kind for record in second.records()] == ["begun"]
 
 
+@pytest.mark.faults("C5")
 @pytest.mark.parametrize("place", [15, 40, 70])
 def test_a_disk_that_is_full_lets_no_step_begin(world: SimWorld, place: int) -> None:
     """C5: what is not written down first is not done; with room again, the same command goes on."""
@@ -123,6 +126,7 @@ def test_a_disk_that_is_full_lets_no_step_begin(world: SimWorld, place: int) -> 
     assert run.state == "done"
 
 
+@pytest.mark.faults("C5")
 def test_a_torn_last_record_is_left_out_and_the_run_goes_on(world: SimWorld) -> None:
     """C5."""
     broken_off(world, 50)
@@ -135,6 +139,7 @@ def test_a_torn_last_record_is_left_out_and_the_run_goes_on(world: SimWorld) -> 
     assert run.state == "done"
 
 
+@pytest.mark.faults("C5")
 def test_a_damaged_journal_is_kept_aside_and_a_failover_goes_on_without_it(world: SimWorld) -> None:
     broken_off(world, 50)
     with world.sites[2].journal() as journal, journal._file as file:

@@ -294,10 +294,12 @@ def nights(count: int, number: int) -> None:
     )
 
 
+@pytest.mark.faults("X1", "T1", "N6")
 def test_no_order_of_misfortunes_breaks_an_invariant() -> None:
     nights(30, 5)
 
 
+@pytest.mark.faults("X1", "T1", "N6")
 @pytest.mark.soak
 def test_ten_thousand_nights() -> None:
     """And they came by every step of every table, and by every state that the sites can be in."""

@@ -138,6 +138,7 @@ def test_every_procedure_stands_in_the_matrix() -> None:
     assert taken == set(PROCEDURES.values())
 
 
+@pytest.mark.faults("C1")
 @EVERY
 @SHARE
 def test_killed_anywhere_the_same_command_ends_the_same(ground: Ground, share: int) -> None:
@@ -151,6 +152,7 @@ def test_killed_anywhere_the_same_command_ends_the_same(ground: Ground, share: i
             assert all(len(sites) == 1 for sites in world.loads.values())
 
 
+@pytest.mark.faults("C2")
 @EVERY
 @SHARE
 def test_killed_twice_the_same_command_ends_the_same(ground: Ground, share: int) -> None:
@@ -204,6 +206,7 @@ def others_at(ground: Ground, share: int) -> Iterator[tuple[int, Command, int | 
     yield from Random(5).sample(every, len(every) // share // (len(OTHERS) if share > 1 else 1))
 
 
+@pytest.mark.faults("C3")
 @EVERY
 @SHARE
 def test_killed_anywhere_another_command_takes_over_or_says_why_not(ground: Ground, share: int) -> None:
@@ -215,6 +218,7 @@ def test_killed_anywhere_another_command_takes_over_or_says_why_not(ground: Grou
             in_the_end(world)
 
 
+@pytest.mark.faults("C4")
 @EVERY
 @SHARE
 def test_two_operators_at_once(ground: Ground, share: int) -> None:
@@ -228,6 +232,7 @@ def test_two_operators_at_once(ground: Ground, share: int) -> None:
             in_the_end(world)
 
 
+@pytest.mark.faults("P2")
 @EVERY
 @SHARE
 def test_the_old_active_returns_at_every_place(ground: Ground, share: int) -> None:

@@ -105,6 +105,7 @@ def test_another_command_waits_for_a_run_that_is_open(world: SimWorld) -> None:
     journal.close()
 
 
+@pytest.mark.faults("C5")
 def test_a_journal_that_cannot_be_written_lets_no_step_begin(tmp_path: Path) -> None:
     in_the_way = tmp_path / "a file"
     in_the_way.write_text("")

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.xdist_group("crashes")
 COMMANDS = {**WISHES, **BY_FILES, "drill": DRILL}
 
 
+@pytest.mark.faults("C1")
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", COMMANDS)

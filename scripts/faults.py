@@ -52,9 +52,9 @@ def faults_page(made_by: str) -> str:
     lines = [
         "# Faults\n",
         made_by,
-        "What is done to two sites, and what must hold then. The sites are real ones; rows X, C3 and N6 are shown by the",
-        "real planner and executor on simulated ones. Tests bear the id in their name or in the marker `faults`; those of",
-        "rows in *italics* take minutes and run with `make soak` alone.\n",
+        "What is done to two sites, and what must hold then. The sites are real ones; rows X, C3 and N6 are shown by",
+        "the real planner and executor on simulated ones. Tests bear the id in their name or in the marker `faults`;",
+        "those of rows in *italics* take minutes and run with `make soak` alone.\n",
         "| id | fault | must hold | tests |",
         "| --- | --- | --- | --- |",
     ]

@@ -15,6 +15,7 @@ from tests.recover.sim import DAWN, LATEST
 from twinmart import errors
 from twinmart.recover.model import COMMANDS, CollectorFacts, Command, Facts, Link, SiteFacts, SourceFacts, Wish
 from twinmart.recover.plan import choose, is_fulfilled, make_plan, refusal
+from twinmart.recover.steps import steps_for
 
 ROLES: dict[str, dict[str, Any]] = {
     "silent": {"answers": False, "why_not": "no answer"},
@@ -90,4 +91,7 @@ def test_every_state_has_a_plan_or_a_refusal_that_helps(
             plans += 1
             assert is_fulfilled(facts, wish) or not plan.is_empty, name
             assert facts[wish.keeper].answers, name
+            told = {step.name: step.state for step in plan.steps}
+            held = [step.until for step in steps_for(wish) if step.until and told[step.name] == "to do"]
+            assert all(told.get(one) != "as is" for one in held), f"{name}: what is held is told as released"
     assert plans or (command == "failover" and not accepted), "no state lets it begin"

@@ -12,6 +12,7 @@ import typer
 
 from twinmart import errors
 from twinmart.cli.context import answer, answer_json, home_of, process_began_at, settings_of, span, table, tell
+from twinmart.cli.logs import start_logging
 from twinmart.recover.journal import Journal, Run, Taken
 from twinmart.recover.model import Copy, Event, Plan, Wish
 from twinmart.recover.report import (
@@ -141,6 +142,10 @@ def drill(ctx: typer.Context, active: _Active = None, as_json: _Json = False) ->
     Example: twinmart drill
     """
     recovery = _recovery(ctx)
+    if "log_level" not in settings_of(ctx).model_fields_set:
+        start_logging(
+            "warning"
+        )  # the copy's own server works in this process, and its lines would stand among the steps
     wish = recovery.wish("drill", active=active, accept_loss=frozenset({"all"}))
     with recovery.drills(wish.target) as journal:
         run = recovery.drill(wish, journal).carry_out(lambda event: _tell_event(event, wish, as_json))

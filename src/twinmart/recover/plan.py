@@ -54,10 +54,15 @@ def make_plan(facts: Facts, wish: Wish, timings: Mapping[str, int] | None = None
     """
     known = timings or {}
     wish = replace(wish, since_epoch=max(one.highest_epoch for one in facts.sites.values()))
+    table = steps_for(wish)
+    states = {step.name: _state(step, facts, wish) for step in table}
+    for step in table:
+        # What a step to do brings about, and a later one ends, is not there yet to be found ended.
+        if step.until and states[step.name] == "to do" and states.get(step.until) == "as is":
+            states[step.until] = "to do"
     steps = tuple(
-        PlannedStep(step.name, _state(step, facts, wish), known.get(step.name, step.about_ms))
-        for step in steps_for(wish)
-    )
+        PlannedStep(step.name, states[step.name], known.get(step.name, step.about_ms)) for step in table
+    )  # fmt: skip
     matter = what_matters(facts, wish, runs)
     return Plan(
         id=digest(matter),

@@ -1,6 +1,6 @@
 """What a command promises when it says that it is done, looked up at the simulated sites."""
 
-from tests.recover.sim import SimWorld
+from tests.recover.sim import SOURCES, SimWorld
 from twinmart import errors
 from twinmart.recover.journal import Run
 
@@ -17,6 +17,7 @@ def kept(world: SimWorld, run: Run) -> None:
     assert mart.report_site == wish.target
     assert world.serves(wish.target)
     assert target.partitions
+    assert set(mart.sources) == set(SOURCES), "a mart that knows nothing became active"
     assert not target.behind
     if wish.command in ("switchover", "return"):
         assert world.is_linked(wish.target, wish.other)

@@ -33,6 +33,7 @@ class SimMart:
     report_site: int = 1
     runs_schedule: bool = True
     runs_aggregates: bool = True
+    sources: dict[str, int] = field(default_factory=dict)  # source -> its site
     collectors: dict[str, CollectorFacts] = field(default_factory=dict)
     events: dict[int, int] = field(default_factory=dict)  # event -> epoch under which it was loaded
     delivered: dict[str, int] = field(default_factory=dict)  # collector -> last moment read
@@ -54,6 +55,7 @@ class SimMart:
     def copy(self) -> "SimMart":
         return replace(
             self,
+            sources=dict(self.sources),
             collectors=dict(self.collectors),
             events=dict(self.events),
             delivered=dict(self.delivered),
@@ -64,7 +66,8 @@ class SimMart:
         """Return what must be equal at both sites, and after any number of tries."""
         return (
             self.epoch, self.active_site, self.mart_site, self.mart_point, self.report_site, self.runs_schedule,
-            self.runs_aggregates, sorted(self.collectors.items()), sorted(self.events), sorted(self.gone),
+            self.runs_aggregates, sorted(self.sources), sorted(self.collectors.items()), sorted(self.events),
+            sorted(self.gone),
         )  # fmt: skip
 
 
@@ -86,6 +89,7 @@ class SimSite:
     folder: Path
     up: bool = True
     mart: SimMart | None = field(default_factory=SimMart)
+    was_linked: bool = False  # as the source of a link, or with a whole copy
     log: list[Change] = field(default_factory=list)
     replica_of: int | None = None
     link: SimLink | None = None
@@ -145,16 +149,19 @@ class SimWorld:
         self.slots: list[int] = []  # link -> position in the source's log where it begins
         self.on_load: Callable[[int], None] = lambda site: None
         mart = self.sites[1].own
+        mart.sources = dict(SOURCES)
         for source, site in SOURCES.items():
             for twin, at in (("a", site), ("b", 3 - site)):
                 mart.collectors[f"{source}_{twin}"] = CollectorFacts(f"{source}_{twin}", source, at, True, True)
         self.sites[2].mart = mart.copy()
         self.sites[2].replica_of = 1
         self.sites[2].known = self.new_slot(1, 2)
+        self.sites[2].was_linked = True
         self.connect(1, 2)
 
     def new_slot(self, source: int, target: int) -> int:
         """Make a slot that keeps everything from here on; return the name of its link."""
+        self.sites[source].was_linked = True
         self.slots.append(len(self.sites[source].log))
         self.sites[source].feeds[target] = len(self.slots) - 1
         return len(self.slots) - 1
@@ -319,12 +326,12 @@ class SimWorld:
         told = SiteFacts(
             site, answers=True, has_mart=True, version=LATEST - here.behind, latest=LATEST, epoch=mart.epoch,
             active_site=mart.active_site, replica_of=here.replica_of, is_half_copied=here.is_half,
-            link=link, server=self.server_state(site),
+            was_linked=here.was_linked, link=link, server=self.server_state(site),
             leftovers=tuple(f"slot for site {one}" for one in sorted(here.feeds) if not self.is_linked(site, one)),
         )  # fmt: skip
         if here.behind:
             return told
-        known = {(one.source, one.site) for one in mart.collectors.values()}
+        twins = {(one.source, one.site) for one in mart.collectors.values()}
         return replace(
             told,
             promised_epoch=here.promised,
@@ -334,7 +341,7 @@ class SimWorld:
             mart_point=mart.mart_point,
             report_site=mart.report_site,
             collectors=tuple(mart.collectors.values()),
-            sources=tuple(SourceFacts(name, at, has_twin_here=(name, site) in known) for name, at in SOURCES.items()),
+            sources=tuple(SourceFacts(one, at, has_twin_here=(one, site) in twins) for one, at in mart.sources.items()),
             runs_schedule=mart.runs_schedule,
             is_held=not mart.runs_schedule,
             runs_aggregates=mart.runs_aggregates,

@@ -33,6 +33,8 @@ ROLES: dict[str, dict[str, Any]] = {
     "standby, its schema behind": {"replica_of": "other", "link": True, "version": LATEST - 1},
     "standby without a link": {"replica_of": "other"},
     "half a copy": {"replica_of": "other", "is_half_copied": True},
+    "new, fenced for the other": {"replica_of": "other", "fenced_for": "other", "was_linked": False},
+    "new, calls itself active": {"own": True, "was_linked": False},
     "no copy": {},
     "taken out of replication": {"marks": frozenset({"candidate"})},
 }
@@ -49,6 +51,7 @@ def site(number: int, role: str) -> SiteFacts:
         number,
         **{
             "answers": True, "has_mart": True, "version": LATEST, "latest": LATEST, "epoch": 1, "active_site": active,
+            "was_linked": True,
             "mart_site": active, "mart_point": active,
             "link": None if link is None else Link(other, link, "0/1", DAWN - lag),
             "collectors": tuple(CollectorFacts(f"london_{at}", "london", at, is_on=True, point_is_on=True)
@@ -94,4 +97,6 @@ def test_every_state_has_a_plan_or_a_refusal_that_helps(
             told = {step.name: step.state for step in plan.steps}
             held = [step.until for step in steps_for(wish) if step.until and told[step.name] == "to do"]
             assert all(told.get(one) != "as is" for one in held), f"{name}: what is held is told as released"
+            if command == "failover":
+                assert not name.split(" | ")[target - 1].startswith("new, fenced"), name
     assert plans or (command == "failover" and not accepted), "no state lets it begin"

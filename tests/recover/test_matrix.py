@@ -15,7 +15,8 @@ import pytest
 
 from tests.recover.night import ALL, ask, carry_out, morning, tear, undo
 from tests.recover.promises import assert_helps, kept
-from tests.recover.sim import SimWorld
+from tests.recover.sim import SimMart, SimWorld
+from tests.recover.third import TICK_S, Third
 from tests.recover.tool import Crash
 from twinmart import errors
 from twinmart.recover.model import Command, Wish
@@ -364,3 +365,68 @@ def test_a_site_that_was_made_anew_in_the_middle_of_a_switch_does_not_become_act
         in_the_end(world)
         assert before
         assert before <= set(world.sites[1].own.events)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_new_mart_that_was_fenced_does_not_become_active(lost: int) -> None:
+    """A return has made it and broke off, then a failover has fenced it: it looks like a copy, and nothing is in it."""
+    with GROUNDS[3].made() as (world, to_2):
+        survivor = 3 - lost
+        if lost == 2:
+            carry_out(world, to_2)
+        world.kill(lost)
+        carry_out(world, Wish("failover", survivor, lost, accept_loss=ALL))
+        world.lose_disks(lost)
+        with pytest.raises(errors.StepUnknown, match="copy-mart"):
+            carry_out(world, Wish("return", survivor, lost, survivor=survivor), at_step={
+                "copy-mart": partial(world.kill, lost)
+            })  # fmt: skip
+        world.revive(lost)
+        carry_out(world, Wish("failover", survivor, lost, accept_loss=ALL))
+        assert world.sites[lost].replica_of == survivor
+        world.kill(survivor)
+        with pytest.raises(errors.NotReadyForIt, match="nothing was ever replicated to it"):
+            carry_out(world, Wish("failover", lost, survivor, accept_loss=ALL))
+        before = set(world.sites[survivor].own.events)
+        in_the_end(world)
+        assert before
+        assert all(before <= set(site.own.events) for site in world.sites.values())
+
+
+def test_a_new_mart_that_calls_itself_active_is_not_copied_from() -> None:
+    """Its epoch is that of the copy, which has everything and takes over."""
+    with GROUNDS[3].made() as (world, _):
+        before = set(world.sites[2].own.events)
+        world.lose_disks(1)
+        world.sites[1].mart = SimMart()
+        world.revive(1)
+        with pytest.raises(errors.NotReadyForIt, match="made anew or put back; let its copy take over"):
+            carry_out(world, Wish("return", 1, 2, accept_loss=ALL, survivor=1))
+        carry_out(world, Wish("failover", 2, 1, accept_loss=ALL))
+        in_the_end(world)
+        assert before
+        assert before <= set(world.sites[1].own.events)
+
+
+def test_a_source_with_one_collector_is_given_its_second_one_by_a_return() -> None:
+    with GROUNDS[4].made() as (world, wish):
+        survivor = world.sites[wish.survivor].own
+        del survivor.collectors["london_a"]
+        run, _ = carry_out(world, wish)
+        assert run is not None
+        kept(world, run)
+        assert survivor.collectors["london_a"].site == wish.newcomer
+
+
+def test_a_survivor_that_fenced_itself_loads_again_once_the_other_site_is_back() -> None:
+    """Neither the witness nor another site answered it; a keeper looks oftener than a return takes."""
+    with GROUNDS[4].made() as (world, wish):
+        third = Third(world, lambda site: None)
+        world.lose_disks(1)
+        world.cut.add(frozenset({0, 2}))
+        third.pass_time(90)
+        assert world.server_state(2) == "fenced"
+        run, _ = carry_out(world, wish)
+        assert run is not None
+        third.pass_time(TICK_S)
+        kept(world, run)

@@ -6,11 +6,12 @@ Between any two of them it can die, and anything can happen elsewhere: that is w
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 from tests.recover.sim import DAWN, SimMart, SimSite, SimWorld
 from twinmart import errors
 from twinmart.config.topology import next_epoch
-from twinmart.recover.model import Copy, Facts, SiteFacts
+from twinmart.recover.model import CollectorFacts, Copy, Facts, SiteFacts
 
 # What the parts that are simulated here say; the engine's own errors are its own.
 LOOK = "Look with: twinmart status."
@@ -144,7 +145,7 @@ class Tool:
             target = self._at(to)
             target.mart, target.log, target.behind = mart, [], False
             self.point()
-            target.is_half, target.known = False, name
+            target.is_half, target.known, target.was_linked = False, name, True
         self.point()
         target = self._at(to)
         if target.own.epoch > self._at(from_site).own.epoch:
@@ -210,6 +211,8 @@ class Tool:
 
     def promise(self, at: int, *, epoch: int, active: int) -> None:
         here = self._change(at)
+        if here.mart is None:
+            raise errors.NotInitialised(f"site {at} has no mart")
         here.promised = max(here.promised, epoch)
         here.fenced_for = active
         self.point()
@@ -250,13 +253,19 @@ class Tool:
         self._put(at, {n: replace(one, point_is_on=on) for n, one in collectors.items() if one.site == site})
 
     def adopt_collectors(self, at: int, site: int) -> str:
+        own = self._at(at).own
         found = {
             name: replace(one, site=at if one.site == at else site, is_on=True, point_is_on=True)
-            for name, one in self._at(at).own.collectors.items()
+            for name, one in own.collectors.items()
             if not (one.is_on and one.point_is_on) or one.site not in (at, site)
         }
+        known = {(one.source, one.site) for one in {**own.collectors, **found}.values()}
+        for source, place in product(own.sources, (at, site)):
+            if (source, place) not in known:
+                free = next(name for twin in "ab" if (name := f"{source}_{twin}") not in {**own.collectors, **found})
+                found[free] = CollectorFacts(free, source, place, is_on=True, point_is_on=True)
         self._put(at, found)
-        return "adopted"
+        return f"in use again or made: {', '.join(sorted(found)) or 'none'}"
 
     def run_schedule(self, at: int, *, on: bool) -> None:
         self._write(at, "runs_schedule", on)

@@ -30,7 +30,8 @@ def site_facts(connection: Connection, site: int, run: str) -> SiteFacts:
     link, leftovers = _link(connection)
     told: dict[str, Any] = {
         "link": link, "leftovers": leftovers, "server": server_state(connection),
-        "is_half_copied": _is_half_copied(connection), "feeds": _feeds(connection),
+        "is_half_copied": _is_half_copied(connection), "was_linked": _was_linked(connection),
+        "feeds": _feeds(connection),
     }  # fmt: skip
     if not version:
         return SiteFacts(site, answers=True, latest=latest)
@@ -115,6 +116,12 @@ def _is_half_copied(connection: Connection) -> bool:
     """Whether a copy to this mart was begun and is not complete."""
     known = records.living(connection, "target") if _exists(connection, "ops.link") else None
     return known is not None and known.copy != "none" and known.state in ("preparing", "copying")
+
+
+def _was_linked(connection: Connection) -> bool:
+    """Return whether this mart was ever an end of a link, as the source or with a complete copy."""
+    asking = "SELECT EXISTS (SELECT FROM ops.link WHERE role = 'source' OR state = 'copied' OR linked_at IS NOT NULL)"
+    return _exists(connection, "ops.link") and connection.execute(asking).fetchone() == (True,)
 
 
 def _served_slot(connection: Connection) -> str | None:

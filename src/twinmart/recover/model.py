@@ -63,7 +63,10 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """What one site says of itself; all but the number is meaningless where it does not answer."""
+    """What one site says of itself; all but the number is meaningless where it does not answer.
+
+    ``was_linked``: the mart was an end of a link once, as the source or with a complete copy.
+    """
 
     site: int
     answers: bool
@@ -77,6 +80,7 @@ class SiteFacts:
     fenced_for: int | None = None
     replica_of: int | None = None
     is_half_copied: bool = False
+    was_linked: bool = False
     link: Link | None = None
     feeds: tuple[int, ...] = ()
     leftovers: tuple[str, ...] = ()
@@ -108,6 +112,13 @@ class SiteFacts:
     def has_candidate(self) -> bool:
         """Whether the mart was a copy of the active site until recovery itself took it out of replication."""
         return "candidate" in self.marks
+
+    @property
+    def is_no_copy(self) -> bool:
+        """Whether nothing was ever replicated to a mart that is not active; its fences alone make no copy of it."""
+        if self.replica_of is not None:
+            return not self.was_linked
+        return self.active_site != self.site and not self.has_candidate
 
     @property
     def is_active(self) -> bool:

@@ -291,7 +291,7 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
     yield from _common(target, wish)
     if not target.answers or not target.has_mart:
         return
-    is_in_charge = other.is_active and other.epoch >= target.epoch
+    is_in_charge = other.is_active and other.epoch >= target.epoch and not is_replaced(other, target)
     if is_in_charge and not wish.even_if_alive and wish.command == "failover":
         yield Finding(
             "no",
@@ -299,15 +299,14 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
         )
     if target.replica_of is None and target.active_site != wish.target and target.fenced_for is not None:
         yield Finding("no", f"site {wish.target} is fenced: its copy is older than what site {target.fenced_for} has")
-    elif target.replica_of is None and target.active_site != wish.target and not target.has_candidate:
+    elif target.is_no_copy:
         yield Finding(
             "no",
             f"site {wish.target} is no copy of the active site; nothing was ever replicated to it"
             " (twinmart replication setup)",
         )
     if is_replaced(target, other):
-        takes_over = f"let its copy take over: twinmart failover --active {wish.other}"
-        yield Finding("no", f"the mart of site {wish.target} was made anew or put back; {takes_over}")
+        yield _made_anew(target, other)
     if target.is_half_copied:
         yield Finding("no", f"site {wish.target} holds half a copy only; go on with it: twinmart return")
     yield from _readiness(facts, wish)
@@ -320,6 +319,11 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
         )  # fmt: skip
     if not unsafe:
         yield Finding("ok", "every source is heard at the site, or its loss is accepted")
+
+
+def _made_anew(site: SiteFacts, other: SiteFacts) -> Finding:
+    takes_over = f"let its copy take over: twinmart failover --active {other.site}"
+    return Finding("no", f"the mart of site {site.site} was made anew or put back; {takes_over}")
 
 
 def _drill_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
@@ -383,7 +387,9 @@ def _return_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
     elif survivor.is_current and not survivor.has_taken_over:
         command = f"twinmart failover --active {wish.survivor}"
         yield Finding("no", f"site {wish.survivor} has not taken everything over; go on with: {command}")
-    if newcomer.answers and newcomer.epoch > survivor.epoch:
+    if is_replaced(survivor, newcomer):
+        yield _made_anew(survivor, newcomer)
+    elif newcomer.answers and newcomer.epoch > survivor.epoch:
         yield Finding("no", f"site {wish.newcomer} knows epoch {newcomer.epoch}; its mart must not be overwritten")
     elif not newcomer.answers:
         yield Finding("!", f"site {wish.newcomer} does not answer yet; the plan starts it")
@@ -435,7 +441,9 @@ def overtaken(facts: Facts, wish: Wish, epoch: int, *, has_raised: bool) -> erro
 
 def is_replaced(site: SiteFacts, other: SiteFacts) -> bool:
     """Whether a site is not what it was when the other one became its copy: that knows more of it than itself."""
-    return site.answers and other.answers and other.active_site == site.site and other.epoch > site.epoch
+    was_copied = other.replica_of == site.site and other.was_linked and not site.was_linked
+    knows_more = other.epoch > site.epoch or was_copied
+    return site.answers and other.answers and other.active_site == site.site and knows_more
 
 
 def _replaced(target: SiteFacts, newest: SiteFacts) -> errors.MartError:

@@ -53,6 +53,10 @@ def _resume_link(act: Act) -> None:
         act.world.links.resume(act.target)
 
 
+def _lost_site_has_mart(facts: Facts, wish: Wish) -> bool:
+    return facts[wish.other].answers and facts[wish.other].has_mart
+
+
 def _lost_site_is_fenced(facts: Facts, wish: Wish) -> bool:
     lost = facts[wish.other]
     return lost.answers and lost.replica_of is not None
@@ -69,7 +73,7 @@ def _fence_returned_site(act: Act) -> str:
 
 
 def _forgive(act: Act) -> None:
-    if act.facts[act.other].answers:
+    if _lost_site_has_mart(act.facts, act.wish):
         act.world.configuration.forget_promise(act.other)
 
 
@@ -167,7 +171,7 @@ FENCE_LOST_SITE = Step(
     "both",
     _lost_site_is_fenced,
     _fence_lost_site,
-    needed=lambda facts, wish: facts[wish.other].answers,
+    needed=_lost_site_has_mart,
     undo=_forgive,
     timeout_s=3,
     about_ms=20,

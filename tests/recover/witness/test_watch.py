@@ -166,6 +166,19 @@ def test_n2_never_do_two_sites_load_when_the_active_one_is_cut_off(scene: Scene)
     assert lease.holder == 2
 
 
+def test_a_site_that_fenced_itself_loads_again_once_the_other_site_is_back(scene: Scene) -> None:
+    """The witness stays away for both, so nobody takes over: what a survivor sees whose new standby comes."""
+    for line in scene.lines.values():
+        line.cut()
+    scene.wait(lambda: scene.decision(1)[0] == "fence")
+    with pytest.raises(SiteFenced, match="fenced itself"):
+        run_once(1, {1: scene.pair.mart.dsn})
+    scene.lines["1-2"].heal()
+    healed_at = time.monotonic()
+    scene.wait(lambda: scene.recorder.last(1) > healed_at)
+    assert (scene.failed_over, scene.decision(1)[0]) == ([], "keep")
+
+
 @pytest.mark.soak  # it lives by seconds, which a machine that does other things too does not give
 @pytest.mark.faults("N2")
 def test_a_site_that_is_cut_off_fences_itself_before_the_other_takes_over_and_stays_fenced(scene: Scene) -> None:

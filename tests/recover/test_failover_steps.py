@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
@@ -26,8 +27,8 @@ from twinmart.jobs.server import MartServer as JobServer
 from twinmart.recover.plan import is_fulfilled, what_matters
 from twinmart.recover.report import Report, first_load, run_text
 from twinmart.recover.steps_failover import FAILOVER as STEPS
-from twinmart.replicate import fence
-from twinmart.replicate.ends import embedded_end, reach
+from twinmart.replicate import fence, records
+from twinmart.replicate.ends import embedded_end, identity, reach
 from twinmart.report.losses import manifest
 from twinmart.site.mart import REPLICATOR, ensure_replicator
 
@@ -232,6 +233,9 @@ def test_step_7_a_survivor_whose_schema_is_behind_is_migrated_before_it_is_activ
     try:
         with reach(end, "test") as standby:
             ensure_replicator(standby, mart.server.password(REPLICATOR))
+            own = identity(standby)
+            records.begin(standby, "twinmart_1_2_gone", "target", (2, 1), own, own, "online")
+            records.move(standby, "twinmart_1_2_gone", "ended", linked_at=datetime.now(UTC))
             fence.raise_(standby, 1)
             assert isinstance(schema_state(standby).obstacle(), errors.NotReady)
         run = made.carry_out(replace(FAILOVER, accept_loss=frozenset({"all"})))

@@ -55,6 +55,9 @@ def kill_on_the_way(made: Disaster, wish: Wish, site: int, place: int) -> bool:
     if wish.command == "return":
         made.carry_out()
     recorder = Recorder(made.ends)
+    if wish.command == "return":
+        # The lost site is back and has heard of its successor. One that hears of nobody loads on: see decision 0024.
+        assert not recorder.provoke(1)
     with recorder:
         killed = give_until_it_ends(made, wish, site, place)
     assert recorder.check()

@@ -80,7 +80,7 @@ def test_the_time_of_aggregation_is_cut_short_while_it_runs(mart: Mart) -> None:
     set_options(mart, aggregate_duration="05:00")
     clock = Clock(NIGHT)
     with serving({1: mart.dsn}, catalogue=with_bodies(aggregate=Sums(goal=3)), clock=clock):
-        eventually(lambda: job_state(mart.dsn, "aggregate").get("state") == "running", LATER)
+        eventually(lambda: [one for one in runs(mart.dsn, "aggregate") if one["rows"] == 3], LATER)
         clock.move(minutes=30)
         set_options(mart, aggregate_duration="00:20")
         run = eventually(lambda: [one for one in runs(mart.dsn, "aggregate") if one["ended_at"]], LATER)[0]

@@ -31,7 +31,7 @@ from twinmart.recover.model import Wish
 from twinmart.recover.run import Executor, plan_now
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate import link
-from twinmart.replicate.ends import End, embedded_end
+from twinmart.replicate.ends import End, embedded_end, reach
 from twinmart.replicate.heartbeat import beat, wait_for
 
 Hearing = Callable[[Connection, list[Event]], None]
@@ -257,7 +257,9 @@ def disaster_of(first: Mart, second: Mart, *, hear: Hearing = all_of_it) -> Iter
 
 
 def undisturbed(made: Disaster) -> Fingerprint:
-    """Return what site 1 would hold had it not been lost."""
+    """Return what site 1 would hold had it not been lost: it loads on, as if it had never heard of its successor."""
+    with reach(made.ends[1], "test") as first:
+        first.execute("UPDATE ops.recovery_fence SET heard_epoch = 0")
     run_once(1, {1: made.first.dsn})
     return Fingerprint.of(made.first.connect(autocommit=True))
 

@@ -12,17 +12,20 @@ import pytest
 
 from tests.jobs.test_server import old_mart
 from tests.paths.fingerprint import Fingerprint
-from tests.recover.conftest import FAILOVER, Disaster, Seen, undisturbed
+from tests.recover.conftest import FAILOVER, NOWHERE, Disaster, Seen, undisturbed
 from tests.support import MartServer
 from twinmart import errors
 from twinmart.aggregate.requests import pending
 from twinmart.config.options import effective
 from twinmart.config.sources import collectors
+from twinmart.config.topology import next_epoch, raise_epoch
 from twinmart.db.migrate import known_migrations, schema_state
 from twinmart.etl.cycle import Etl
 from twinmart.etl.loop import catch_up, follow
 from twinmart.etl.peers import Peers
+from twinmart.etl.transform import check_epoch
 from twinmart.jobs.cycle import extract, transform
+from twinmart.jobs.look import State, look
 from twinmart.jobs.server import MartServer as JobServer
 from twinmart.recover.plan import is_fulfilled, what_matters
 from twinmart.recover.report import Report, first_load, run_text
@@ -192,7 +195,26 @@ def test_the_old_active_that_returns_is_refused_however_it_is_made_to_load(after
     assert states <= {"starting", "fenced"}
     assert "fenced" in states
     assert mart.execute(loads.encode()).fetchone() == before
-    assert mart.execute("SELECT epoch_seen FROM ops.server WHERE kind = 'mart'").fetchone() == (2,)
+    assert mart.execute("SELECT heard_epoch FROM ops.recovery_fence").fetchone() == (2,)
+
+
+@pytest.mark.faults("P2")
+def test_the_old_active_that_has_heard_of_its_successor_stays_fenced_when_nobody_answers(after: Disaster) -> None:
+    mart = after.first.connect(autocommit=True)
+    alone, nobody = {1: after.first.dsn}, {1: after.first.dsn, 2: NOWHERE}
+    with pytest.raises(errors.SiteFenced):
+        catch_up(1, {1: after.first.dsn, 2: after.second.dsn})
+    for dsns in (alone, nobody):
+        with pytest.raises(errors.SiteFenced, match="another site is active"):
+            catch_up(1, dsns)
+    with pytest.raises(errors.SiteFenced) as refused, mart.transaction():
+        check_epoch(mart, 1, 1)
+    assert "heard of epoch 2" in str(refused.value.detail)
+    assert look(mart, known_migrations()).state(1, 0)[0] is State.FENCED
+    # Should it have to be the active one all the same, it takes an epoch of its own above that.
+    with mart.transaction(force_rollback=True):
+        assert raise_epoch(mart, expected_epoch=1, active_site=1) == next_epoch(2, 1)
+        check_epoch(mart, 1, next_epoch(2, 1))
 
 
 def test_a_site_that_is_replaced_while_it_loads_hears_of_it_and_stops(after: Disaster) -> None:

@@ -54,14 +54,15 @@ def next_epoch(known: int, site: int) -> int:
 def raise_epoch(connection: Connection, *, expected_epoch: int, active_site: int, above: int = 0) -> int:
     """Make a site the active one in this mart, unless somebody else has changed the topology; return the new epoch.
 
-    It is the first one of the site above the expected one, ``above`` and every one that this mart has promised away.
+    It is the first one of the site above the expected one, ``above`` and every one that this mart has promised away or
+    heard of.
     It is part of the caller's transaction.
 
     Raises:
         TopologyChanged: the epoch is not the expected one; nothing was changed.
     """
-    promised = connection.execute("SELECT promised_epoch FROM ops.recovery_fence").fetchone()
-    epoch = next_epoch(max(expected_epoch, above, promised[0] if promised is not None else 0), active_site)
+    spent = connection.execute("SELECT greatest(promised_epoch, heard_epoch) FROM ops.recovery_fence").fetchone()
+    epoch = next_epoch(max(expected_epoch, above, spent[0] if spent is not None else 0), active_site)
     row = connection.execute(
         "UPDATE cfg.topology SET active_site = %s, epoch = %s, changed_at = now() WHERE epoch = %s RETURNING epoch",
         (active_site, epoch, expected_epoch),
@@ -104,6 +105,21 @@ def is_replica(mart: Connection) -> bool:
     if mart.execute("SELECT to_regclass('ops.replica') IS NULL").fetchone() == (True,):
         return False
     return mart.execute("SELECT EXISTS (SELECT FROM ops.replica)").fetchone() == (True,)
+
+
+def heard_epoch(mart: Connection) -> int:
+    """Return the highest epoch that the site has heard of elsewhere and written down, be it long ago; 0: none."""
+    row = mart.execute("SELECT heard_epoch FROM ops.recovery_fence").fetchone()
+    return int(row[0]) if row else 0
+
+
+def hear_of(mart: Connection, epoch: int) -> None:
+    """Write down an epoch of another site, if it is above that of this mart."""
+    mart.execute(
+        "UPDATE ops.recovery_fence SET heard_epoch = %(epoch)s, changed_at = now()"
+        " WHERE heard_epoch < %(epoch)s AND %(epoch)s > (SELECT epoch FROM cfg.topology)",
+        {"epoch": epoch},
+    )
 
 
 def lapsed(mart: Connection) -> str | None:

@@ -20,6 +20,7 @@ import structlog
 from twinmart import errors
 from twinmart.collect.idb import Idb
 from twinmart.config.sources import Collector, collectors
+from twinmart.config.topology import heard_epoch
 from twinmart.db.connect import Connection, advisory_lock, mapped_error, mapped_errors, session
 from twinmart.db.migrate import schema_state
 from twinmart.db.partitions import PartitionMemory
@@ -135,6 +136,7 @@ class Etl:
                 )
             self._peers = Peers(self._site, self._dsns)
             opening.callback(self._peers.stop)
+            self._peers.remember(heard_epoch(self._mart))
             self._peers.start()
             self._peers.check(epoch)
             standbys = Standbys(self._site, self._dsns)

@@ -1,12 +1,17 @@
-"""Asks the other sites, in a thread of its own, which epoch they know: a higher one means that we were replaced."""
+"""Asks the other sites, in a thread of its own, which epoch they know: a higher one means that we were replaced.
+
+What was heard is written down in the site's own mart, since whoever told it may be gone by the next question.
+"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event as Signal
 from threading import Thread
 
 import psycopg
 
+from twinmart.config.topology import hear_of
 from twinmart.db.connect import session
 from twinmart.errors import MartError, SiteFenced
 
@@ -30,7 +35,9 @@ class Peers:
 
     def __init__(self, site: int, dsns: Mapping[int, str], every_s: float = ASK_EVERY_S) -> None:
         self.word = Word()
+        self._noted = 0
         self._site = site
+        self._own = dsns.get(site)
         self._dsns = {number: dsn for number, dsn in dsns.items() if number != site}
         self._every_s = every_s
         self._stop = Signal()
@@ -79,5 +86,17 @@ class Peers:
                     continue
                 if row is not None and row[0] >= self.word.epoch:
                     self.word = Word(row[0], row[1], number)
+            self._note(self.word.epoch)
             self._asked.set()
             self._stop.wait(self._every_s)
+
+    def _note(self, epoch: int) -> None:
+        """Write down an epoch above the mart's own; what cannot be written is tried again with the next word."""
+        if self._own is None or epoch <= self._noted:
+            return
+        with suppress(MartError, psycopg.Error), session(
+            self._own, application_name="twinmart peers", autocommit=True, statement_timeout_s=5
+        ) as mart:  # fmt: skip
+            mart.execute("SET default_transaction_read_only = off")
+            hear_of(mart, epoch)
+            self._noted = epoch

@@ -343,13 +343,21 @@ def check_epoch(mart: Connection, site: int, epoch: int) -> None:
     Raises:
         SiteFenced: it is not; nothing was changed.
     """
-    row = mart.execute("SELECT active_site, epoch FROM cfg.topology FOR SHARE").fetchone()
-    if row != (site, epoch):
-        active, current = row or (None, None)
+    row = mart.execute(
+        "SELECT active_site, epoch, (SELECT heard_epoch FROM ops.recovery_fence) FROM cfg.topology FOR SHARE"
+    ).fetchone()
+    active, current, heard = row or (None, None, 0)
+    if (active, current) != (site, epoch):
         raise errors.SiteFenced(
             f"site {site} must not load",
             detail=f"site {active} is active since epoch {current}; this loader holds epoch {epoch}",
             hint="Nothing was changed. Look with: twinmart status.",
+        )
+    if heard > epoch:
+        raise errors.SiteFenced(
+            f"site {site} must not load",
+            detail=f"it has heard of epoch {heard}; its mart is of epoch {epoch}",
+            hint="Nothing was changed. Let it come back as a copy of the active site: twinmart return.",
         )
     reason = lapsed(mart)
     if reason is not None:

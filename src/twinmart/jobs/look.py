@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from twinmart.config.options import Options, effective
-from twinmart.config.topology import lapsed
+from twinmart.config.topology import heard_epoch, lapsed
 from twinmart.db.connect import Connection
 from twinmart.db.migrate import Migration, schema_state
 from twinmart.errors import MartError, MartNewer, WrongSchedule
@@ -49,6 +49,7 @@ class Look:
     obstacle: MartError | None = None
     active_site: int | None = None
     epoch: int = 0
+    heard_epoch: int = 0
     options: Options = field(default_factory=Options)
     holds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     requests: Sequence[Request] = ()
@@ -59,15 +60,15 @@ class Look:
     def state(self, site: int, epoch_seen: int) -> tuple[State, str | None]:
         """Return the state in which a site's server has to be, and why where that needs a word.
 
-        ``epoch_seen`` is the highest epoch met at any site: a site that holds itself for the active one in an older
-        epoch has been replaced, and must not load until its own mart has heard so.
+        ``epoch_seen`` is the highest epoch met at any site lately; what was met before stands in the mart. A site that
+        holds itself for the active one in an older epoch was replaced, and does not load until it is a copy.
         """
         if self.obstacle is not None:
             return State.MIGRATION, self.obstacle.message
         if self.active_site != site:
             return State.STANDBY, f"site {self.active_site} is active since epoch {self.epoch}"
-        if epoch_seen > self.epoch:
-            return State.FENCED, f"epoch {epoch_seen} exists, this mart is of epoch {self.epoch}"
+        if (highest := max(epoch_seen, self.heard_epoch)) > self.epoch:
+            return State.FENCED, f"epoch {highest} exists, this mart is of epoch {self.epoch}"
         if self.lapsed is not None:
             return State.FENCED, self.lapsed
         if not self.options.flag("schedule", "run-scheduler"):
@@ -94,6 +95,7 @@ def look(connection: Connection, known: Sequence[Migration]) -> Look:
         None,
         active,
         epoch,
+        heard_epoch(connection),
         effective(connection),
         held_jobs(connection),
         open_requests(connection),

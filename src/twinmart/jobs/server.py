@@ -163,11 +163,7 @@ class MartServer:
     def _find_out(self, connection: Connection) -> None:
         connection.execute("LISTEN twinmart_jobs")
         found = look(connection, self._known)
-        if not found.has_desk:
-            return
-        row = connection.execute("SELECT epoch_seen FROM ops.server WHERE kind = 'mart' AND name = 'mart'").fetchone()
-        self._peers.remember((row and row[0]) or 0)
-        if found.obstacle is not None:
+        if not found.has_desk or found.obstacle is not None:
             return
         for job in self._catalogue:
             with suppress(LockHeld), advisory_lock(connection, job.lock):
@@ -372,7 +368,6 @@ class MartServer:
             "why": self._why,
             "started_at": self._started_at,
             "version": __version__,
-            "epoch_seen": self._peers.word.epoch or None,
         }
         connection.execute(sql_text("jobs/beat"), told)
         desk.write_states(connection, states)

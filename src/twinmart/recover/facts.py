@@ -41,7 +41,7 @@ def site_facts(connection: Connection, site: int, run: str) -> SiteFacts:
     if row is None:
         raise errors.NotInitialised(f"site {site} has no topology")
     names = (
-        "epoch", "active_site", "promised_epoch", "fenced_for", "replica_of", "mart_site", "mart_point",
+        "epoch", "active_site", "promised_epoch", "heard_epoch", "fenced_for", "replica_of", "mart_site", "mart_point",
         "report_site", "runs_schedule", "is_held", "runs_aggregates", "backlog",
     )  # fmt: skip
     told.update(zip(names, row, strict=True))

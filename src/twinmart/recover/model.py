@@ -77,6 +77,7 @@ class SiteFacts:
     epoch: int = 0
     active_site: int = 0
     promised_epoch: int = 0
+    heard_epoch: int = 0
     fenced_for: int | None = None
     replica_of: int | None = None
     is_half_copied: bool = False
@@ -105,8 +106,13 @@ class SiteFacts:
 
     @property
     def highest_epoch(self) -> int:
-        """The highest epoch of which the site knows, be it only as a promise made to another site."""
-        return max(self.epoch, self.promised_epoch)
+        """The highest epoch of which the site knows, be it as a promise or by hearsay."""
+        return max(self.epoch, self.spent_epoch)
+
+    @property
+    def spent_epoch(self) -> int:
+        """The highest epoch that another site was promised or has taken, and this one never takes."""
+        return max(self.promised_epoch, self.heard_epoch)
 
     @property
     def has_candidate(self) -> bool:

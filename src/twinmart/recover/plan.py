@@ -429,8 +429,8 @@ def overtaken(facts: Facts, wish: Wish, epoch: int, *, has_raised: bool) -> erro
         if is_replaced(target, newest):
             return _replaced(target, newest)
         # A promise that is above it was made since.
-        promised = target.promised_epoch if target.promised_epoch < newest.epoch else 0
-        if newest.epoch <= next_epoch(max(epoch, promised), wish.target):
+        spent = target.spent_epoch if target.spent_epoch < newest.epoch else 0
+        if newest.epoch <= next_epoch(max(epoch, spent), wish.target):
             return None
     return errors.PlanStale(
         f"another run has made site {newest.active_site} active since this {wish.command} began",

@@ -2,9 +2,9 @@
 -- grain   one row: the mart server of this site
 -- reads   nothing
 -- writes  ops.server
--- rule    an epoch once seen is never forgotten
-INSERT INTO ops.server AS known (kind, name, pid, host, site, state, why, started_at, heartbeat_at, version, epoch_seen)
-VALUES ('mart', 'mart', %(pid)s, %(host)s, %(site)s, %(state)s, %(why)s, %(started_at)s, clock_timestamp(), %(version)s, %(epoch_seen)s)
+-- rule    there is one row, of whoever serves the mart
+INSERT INTO ops.server AS known (kind, name, pid, host, site, state, why, started_at, heartbeat_at, version)
+VALUES ('mart', 'mart', %(pid)s, %(host)s, %(site)s, %(state)s, %(why)s, %(started_at)s, clock_timestamp(), %(version)s)
 ON CONFLICT (kind, name) DO UPDATE
 SET pid = excluded.pid,
     host = excluded.host,
@@ -13,5 +13,4 @@ SET pid = excluded.pid,
     why = excluded.why,
     started_at = excluded.started_at,
     heartbeat_at = excluded.heartbeat_at,
-    version = excluded.version,
-    epoch_seen = greatest(known.epoch_seen, excluded.epoch_seen)
+    version = excluded.version

@@ -13,6 +13,7 @@ SELECT
     topology.epoch,
     topology.active_site,
     fence.promised_epoch,
+    fence.heard_epoch,
     fence.fenced_for,
     (SELECT of_site FROM ops.replica),
     (

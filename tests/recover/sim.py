@@ -148,6 +148,7 @@ class SimWorld:
         self.is_busy = False
         self.slots: list[int] = []  # link -> position in the source's log where it begins
         self.on_load: Callable[[int], None] = lambda site: None
+        self.on_wait: Callable[[], None] = lambda: None
         mart = self.sites[1].own
         mart.sources = dict(SOURCES)
         for source, site in SOURCES.items():

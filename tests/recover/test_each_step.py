@@ -252,6 +252,12 @@ def a_copy_that_nothing_reaches_is_not_trusted() -> None:
         refused(made, back(2), at_step={"compare-marts": partial(cut_flow, made, 1)})
 
 
+def the_survivor_serves_on() -> None:
+    with world(survived) as made:
+        made.sites[2].serves = False
+        done(made, back(2))
+
+
 def of_switch(switch: Switch) -> list[Callable[[], None]]:
     return [
         switch.the_role_is_handed_over, switch.loads_stop_only_when_the_other_is_near,
@@ -270,7 +276,7 @@ STORIES: dict[str, list[Callable[[], None]]] = {
     "return, the newcomer becomes active": [*stories_of_both_returns(1), *of_switch(Switch(back(1), survived))],
     "return, the survivor stays active": [
         *stories_of_both_returns(2), the_copy_follows_before_it_is_compared, a_copy_that_differs_is_not_trusted,
-        a_copy_that_nothing_reaches_is_not_trusted,
+        a_copy_that_nothing_reaches_is_not_trusted, the_survivor_serves_on,
     ],
 }  # fmt: skip
 TOLD = [pytest.param(story, id=f"{name}: {story.__name__}") for name, stories in STORIES.items() for story in stories]

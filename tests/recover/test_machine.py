@@ -63,6 +63,8 @@ class Nights(RuleBasedStateMachine):
         self.last: Wish | None = None
         self.depth = 0
         self.third = Third(self.world, self.take_over) if watched else None
+        # Whoever waits for a mart server waits longer than its keeper needs to look.
+        self.world.on_wait = partial(self.time_passes, TICK_S)
 
     @rule(sources=st.lists(st.sampled_from(sorted(SOURCES)), min_size=1, max_size=4))
     def speak(self, sources: list[str]) -> None:
@@ -209,9 +211,6 @@ class Nights(RuleBasedStateMachine):
             run, tool = carry_out(self.world, wish, crash_at=crash_at, meanwhile=happenings, spoil=spoil)
             assert tool.points < MOST_POINTS  # I11
             if run is not None and not meanwhile:
-                if self.third is not None:
-                    # The keepers look oftener than a command takes; a site that fenced itself loads again by that.
-                    self.third.pass_time(TICK_S)
                 kept(self.world, run)
             if run is None:
                 outcome = "was so"

@@ -426,7 +426,18 @@ def test_a_survivor_that_fenced_itself_loads_again_once_the_other_site_is_back()
         world.cut.add(frozenset({0, 2}))
         third.pass_time(90)
         assert world.server_state(2) == "fenced"
+        with pytest.raises(errors.StepUnknown, match="start-server"):
+            carry_out(world, wish)
+        world.on_wait = partial(third.pass_time, TICK_S)
         run, _ = carry_out(world, wish)
         assert run is not None
-        third.pass_time(TICK_S)
+        kept(world, run)
+
+
+def test_a_survivor_whose_server_died_with_its_machine_is_served_again_by_a_return() -> None:
+    """Its PostgreSQL was started by a return to another site, which broke off."""
+    with GROUNDS[4].made() as (world, wish):
+        world.sites[2].serves = False
+        run, _ = carry_out(world, wish)
+        assert run is not None
         kept(world, run)

@@ -278,9 +278,11 @@ class Tool:
     def start_server(self, at: int) -> str:
         self._step(at).serves = True
         self.world.hear_peers(at)
+        if not self.world.serves(at):
+            self.world.on_wait()
         state = self.world.server_state(at)
         if not self.world.serves(at):
-            raise errors.StepFailed(f"the mart server of site {at} is {state}")
+            raise errors.TookTooLong(f"the mart server of site {at} is {state}", hint=LOOK)
         self.point()
         return state
 

@@ -133,7 +133,8 @@ def refusal(facts: Facts, wish: Wish) -> errors.MartError | None:
 def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     """Whether the wish was fulfilled before and nothing is left to do, as far as the role of the site goes."""
     target, other = facts[wish.target], facts[wish.other]
-    is_active = target.is_active and target.has_taken_over and not is_replaced(target, other)
+    is_active = target.is_active and target.has_taken_over
+    is_active = is_active and not is_replaced(target, other) and not is_outdated(target, other)
     if wish.command == "failover":
         return is_active
     if wish.command == "drill":
@@ -307,6 +308,9 @@ def _failover_findings(facts: Facts, wish: Wish) -> Iterator[Finding]:
         )
     if is_replaced(target, other):
         yield _made_anew(target, other)
+    if is_outdated(target, other):
+        comes_back = f"make it a copy again: twinmart return --active {wish.other}"
+        yield Finding("no", f"site {wish.other} has been active since site {wish.target} was; {comes_back}")
     if target.is_half_copied:
         yield Finding("no", f"site {wish.target} holds half a copy only; go on with it: twinmart return")
     yield from _readiness(facts, wish)
@@ -444,6 +448,11 @@ def is_replaced(site: SiteFacts, other: SiteFacts) -> bool:
     was_copied = other.replica_of == site.site and other.was_linked and not site.was_linked
     knows_more = other.epoch > site.epoch or was_copied
     return site.answers and other.answers and other.active_site == site.site and knows_more
+
+
+def is_outdated(site: SiteFacts, other: SiteFacts) -> bool:
+    """Whether a site calls itself active, and the other one answers and has been active since."""
+    return site.is_active and other.answers and other.active_site == other.site and other.epoch > site.epoch
 
 
 def _replaced(target: SiteFacts, newest: SiteFacts) -> errors.MartError:

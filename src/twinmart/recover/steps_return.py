@@ -4,11 +4,14 @@ Option 1 of the original makes the newcomer active, option 2 leaves the survivor
 are those of the procedure to return to normal operation.
 """
 
+from dataclasses import replace
+
 from twinmart.recover.model import Act, Facts, Step, Wish
 from twinmart.recover.steps_common import (
     OPEN_REPORTS,
     RELEASE_AGGREGATION,
     REQUEST_AGGREGATES,
+    START_SERVER,
     all_on,
     as_original,
     marked,
@@ -183,6 +186,12 @@ COMPARE = Step(
     timeout_s=3600,
     about_ms=800,
 )
+# Its server may have died with its machine, or have fenced itself while neither the witness nor another site answered.
+SERVE_ON = replace(
+    START_SERVER,
+    why="the mart server of the survivor works, so that what is recorded at both sites is loaded",
+    original=("15",),
+)
 
 _TO_TWO_SITES: tuple[Step, ...] = (
     PREPARE_SITE,
@@ -207,4 +216,5 @@ OPTION_2: tuple[Step, ...] = (
     FOLLOW,
     COMPARE,
     CHECK_FLOW,
+    SERVE_ON,
 )

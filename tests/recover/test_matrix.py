@@ -441,3 +441,20 @@ def test_a_survivor_whose_server_died_with_its_machine_is_served_again_by_a_retu
         run, _ = carry_out(world, wish)
         assert run is not None
         kept(world, run)
+
+
+def test_a_switch_whose_old_active_lost_its_mart_is_left_to_a_failover() -> None:
+    """An empty database answers there, in which nothing can be fenced."""
+    with GROUNDS[3].made() as (world, wish):
+        with pytest.raises(errors.MartError):
+            carry_out(world, wish, at_step={"compare-marts": partial(world.kill, 2)})
+        world.lose_disks(1)
+        world.revive(1)
+        world.revive(2)
+        with pytest.raises(errors.SiteUnreachable, match="site 1 has no mart any more") as refused:
+            carry_out(world, wish)
+        assert "If it is lost: twinmart failover" in (refused.value.hint or "")
+        run, _ = carry_out(world, Wish("failover", 2, 1, accept_loss=ALL))
+        assert run is not None
+        kept(world, run)
+        in_the_end(world)

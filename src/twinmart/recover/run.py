@@ -249,15 +249,15 @@ class Executor:
             raise errors.StepUnknown(f"{step.name} has not ended within {step.timeout_s:.0f} s") from None
 
     def _facts(self, step: Step, wish: Wish) -> Facts:
-        """Ask the sites of a step and the keeper of the journal; one that must answer and does not is an error."""
+        """Ask the sites of a step and the keeper of the journal; raise where one that must answer has no mart."""
         must = {wish.keeper, *step.sites(wish)} - ({wish.other} if step.best_effort else set())
         if step.name == "prepare-site":
             must = {wish.keeper}
         facts = self.world.facts({wish.keeper, *step.sites(wish)})
         for site in sorted(must):
-            if not facts[site].answers:
+            if not facts[site].has_mart:
                 raise errors.SiteUnreachable(
-                    f"site {site} does not answer",
+                    f"site {site} has no mart any more" if facts[site].answers else f"site {site} does not answer",
                     detail=facts[site].why_not,
                     hint=f"When it is back: twinmart {wish.command}. If it is lost: twinmart failover.",
                 )

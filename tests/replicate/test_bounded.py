@@ -1,19 +1,23 @@
 """What a failover or a switchover must not wait for: a site that says nothing, privileges of thousands of partitions,
 and rows that were compared before."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.etl.story import DAWN
 from tests.replicate.conftest import Pair
 from tests.support import Mart
+from twinmart.db.partitions import ensure_partitions
 from twinmart.recover.world import SiteWorld
-from twinmart.replicate import fence
+from twinmart.replicate import fence, link
 from twinmart.replicate.compare import Comparer
 from twinmart.replicate.ends import End, reach
 from twinmart.site.mart import REPLICATOR
@@ -73,6 +77,31 @@ def test_the_owner_writes_at_once_and_partitions_are_settled_later(linked: Pair)
         assert (may_insert(mart, owner, part), may_insert(mart, REPLICATOR, part)) == (False, True)
         fence.settle(mart)
         assert fence.standing(mart).holes == ()
+
+
+@pytest.mark.parametrize("trusts_days", [0, 7])
+def test_a_row_is_found_where_the_other_site_has_an_empty_partition(pair: Pair, trusts_days: int) -> None:
+    row = (
+        "INSERT INTO ctl.audit_log (audit_key, created_at, job, epoch, site, row_count)"
+        " VALUES (%s, %s, 'test', 1, 1, 0)"
+    )
+    months = [DAWN + timedelta(days=31 * month) for month in range(8)]
+    with pair.mart.connect(autocommit=True) as mart:
+        ensure_partitions(mart, months[0], months[-1] + timedelta(days=1), schema="ctl")
+        for key, at in enumerate(months[1:-1], 1):
+            mart.execute(row, (-key, at))
+        pair.set_up()
+        link.pause(pair.target)
+        mart.execute(row, (-101, months[-1]))
+    with reach(pair.target, "test") as standby, fence.passed(standby):
+        standby.execute(row, (-102, months[0]))
+        standby.execute("DELETE FROM ctl.audit_log WHERE audit_key = -3")
+        standby.execute("UPDATE ctl.audit_log SET row_count = 1 WHERE audit_key = -4")
+    comparer = Comparer(pair.source.dsn, pair.target.dsn, trusts_days=trusts_days)
+    found = comparer.compare(["ctl.audit_log", "cfg.object"])
+    assert {(json.loads(one.key)["audit_key"], one.kind) for one in found.listed} == {
+        (-101, "missing"), (-102, "extra"), (-3, "missing"), (-4, "different"),
+    }  # fmt: skip
 
 
 def test_what_was_loaded_lately_is_read_though_a_kept_signature_says_that_it_is_equal(linked: Pair) -> None:

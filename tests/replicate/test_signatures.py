@@ -1,13 +1,16 @@
 """Signatures of rows: what has a part in them and what has not."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from psycopg import sql
 
+from tests.etl.story import DAWN
 from tests.support import Mart
 from twinmart.db.connect import Connection
-from twinmart.db.partitions import PartitionedTable
+from twinmart.db.partitions import ensure_partitions
 from twinmart.replicate import signatures as under_test
-from twinmart.replicate.signatures import Signature, Table, Unit, signature, signatures, units
+from twinmart.replicate.signatures import Signature, Table, Unit, filled, joined, signature, signatures, tables, units
 
 SHAPE = {
     "a": "bigint",
@@ -111,8 +114,35 @@ def test_units_read_together_have_the_signatures_that_each_has_by_itself(mart: M
         shape = ("bigint" if kind == "epoch" else "timestamp with time zone", "integer")
         one = Table("pg_temp", "parts", ("at", "n"), shape, ("n",), "at")
         day = 86_400
-        spans = ((-(1 << 62), 0), (0, day), (day, 3 * day), (3 * day, 4 * day), (9 * day, 10 * day))
-        parts = units(one, [PartitionedTable("pg_temp", "parts", kind, 1, spans)])  # type: ignore[arg-type]
+        spans = ((None, 0), (0, day), (day, 3 * day), (day, 2 * day), (3 * day, 4 * day), (9 * day, 10 * day))
+        parts = units(one, [f"FOR VALUES FROM ({bound(start, kind)}) TO ({bound(end, kind)})" for start, end in spans])
         each = [signature(connection, unit) for unit in parts]
-        assert [one.rows for one in each] == [30, 24, 48, 24, 0]
-        assert signatures(connection, parts[:4]) == each[:4]
+        assert [one.rows for one in each] == [30, 24, 24, 24, 24, 0]
+        assert signatures(connection, parts) == each
+        assert signatures(connection, []) == []
+        whole = signature(connection, joined(parts[1:5]))
+        assert whole == Signature(96, sum(one.hashes for one in each[1:5]))
+        assert joined(parts).parts == tuple(parts)
+        assert joined(parts[:1]) == parts[0]
+
+
+def bound(second: int | None, kind: str) -> str:
+    """An end of a partition as PostgreSQL writes it."""
+    if second is None:
+        return "MINVALUE"
+    return f"'{second}'" if kind == "epoch" else f"'{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S+00}'"
+
+
+def test_only_partitions_that_hold_anything_are_read(mart: Mart) -> None:
+    with mart.connect(autocommit=True) as connection:
+        ensure_partitions(connection, DAWN, DAWN + timedelta(days=2))
+        assert filled(connection)["ctl.audit_log"] == []
+        connection.execute(
+            "INSERT INTO ctl.audit_log (audit_key, created_at, job, epoch, site, row_count)"
+            " VALUES (-1, %s, 'test', 1, 1, 0)",
+            (DAWN,),
+        )
+        (one,) = filled(connection)["ctl.audit_log"]
+        (table,) = [one for one in tables(connection) if one.name == "ctl.audit_log"]
+        (unit,) = units(table, [one])
+        assert signature(connection, unit).rows == 1

@@ -7,21 +7,23 @@ each time it is looked at, or whose change may not have crossed yet, is called i
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 from twinmart.db.connect import Connection, mapped_errors, place, session
-from twinmart.db.partitions import PartitionedTable, partitioned_tables
 from twinmart.replicate.signatures import (
     FAN_BITS,
-    Signature,
     Table,
     Unit,
     buckets,
+    filled,
+    joined,
     row_hashes,
     rows,
+    signatures,
     tables,
     units,
 )
@@ -29,13 +31,14 @@ from twinmart.replicate.stored import Stored
 
 # Rows of a bucket that are fetched with key and hash rather than split once more.
 MOST_ROWS = 16_384
-# Spans of a table that are read by one statement: so long a snapshot is held, and so much falls to one worker.
-SPANS_AT_ONCE = 32
+# Spans of a table, or small tables, that are read by one statement: so long a snapshot is held.
+UNITS_AT_ONCE = 32
 # Differences of a table that are listed by their keys; the rest is counted.
 MOST_LISTED = 1_000
 # How often a suspect is read again, and how long what is under way may take to cross.
 TRIES = 3
 
+T = TypeVar("T")
 Kind = Literal["missing", "extra", "different", "in flight"]
 
 
@@ -92,42 +95,63 @@ class Comparer:
             SiteUnreachable: one of the sites gives no answer.
         """
         found = Comparison()
-        with _pair(self) as pair, ThreadPoolExecutor(len(pair)) as threads:
-            (here, divided), (told, more) = threads.map(_look, pair)
-        there = {one.name: one for one in told}
-        wanted = [one for one in here if not only or one.name in only]
-        found.missing_tables = [one.name for one in wanted if there.get(one.name) != one]
-        shared = [one for one in wanted if there.get(one.name) == one]
-        todo = [some for one in shared for some in _in_pieces(units(one, [*divided, *more]))]
-        found.tables = len(shared)
-        suspects: dict[Table, set[str]] = {}
-        with ThreadPoolExecutor(self.workers, "verify") as threads, ExitStack() as open_pairs:
-            pairs = _Pairs(self, open_pairs)
-            for some, compared in zip(todo, threads.map(pairs.compare, todo), strict=True):
-                found.units += len(some)
-                found.rows += compared.rows
-                found.trusted += compared.trusted
-                if compared.keys:
-                    suspects.setdefault(some[0].table, set()).update(compared.keys)
-                self.tell(found)
-        if suspects:
-            with _pair(self) as (active, standby):
-                for table, keys in suspects.items():
-                    self._confirm(found, active, standby, table, keys)
+        with ExitStack() as stack:
+            sites = _Site(self.active_dsn, self.workers, stack), _Site(self.standby_dsn, self.workers, stack)
+            (here, filled_here), (told, filled_there) = _both(sites, _look)
+            there = {one.name: one for one in told}
+            wanted = [one for one in here if not only or one.name in only]
+            found.missing_tables = [one.name for one in wanted if there.get(one.name) != one]
+            shared = [one for one in wanted if there.get(one.name) == one]
+            found.tables = len(shared)
+            spans = [units(one, filled_here.get(one.name, []) + filled_there.get(one.name, [])) for one in shared]
+            suspects: dict[Table, set[str]] = {}
+            for unit in list(self._differing(found, sites, list(self._pieces(spans)))):
+                suspects.setdefault(unit.table, set()).update(_suspects(sites, unit))
+            for table, keys in suspects.items():
+                if keys:
+                    self._confirm(found, sites, table, keys)
         return found
 
-    def _confirm(
-        self, found: Comparison, active: Connection, standby: Connection, table: Table, keys: set[str]
-    ) -> None:
+    def _pieces(self, of_tables: Sequence[list[Unit]]) -> Iterator[list[Unit]]:
+        """Yield what is asked for by one statement: spans of one table, or whole tables that are not divided."""
+        divided = [some for some in of_tables if some and some[0].span]
+        whole = [unit for some in of_tables for unit in some if not unit.span]
+        for of_table in (*divided, whole):
+            for start in range(0, len(of_table), UNITS_AT_ONCE):
+                piece = of_table[start : start + UNITS_AT_ONCE]
+                # Where nothing is kept one signature does for all of it.
+                yield piece if self.trusts_days or of_table is whole else [joined(piece)]
+
+    def _differing(self, found: Comparison, sites: "_Sites", pieces: Sequence[list[Unit]]) -> Iterator[Unit]:
+        """Yield the units that have another signature at the standby. No site waits for the other."""
+        kept = [Stored(self.trusts_days, self.reads_from) for _ in sites]
+        asked = [
+            [site.ask(partial(stored.signatures, units=piece)) for site, stored in zip(sites, kept, strict=True)]
+            for piece in pieces
+        ]
+        for piece, (active, standby) in zip(pieces, asked, strict=True):
+            for unit, (here, kept_here), (there, kept_there) in zip(
+                piece, active.result(), standby.result(), strict=True
+            ):
+                found.units += len(unit.parts) or 1
+                found.rows += here.rows
+                found.trusted += kept_here and kept_there
+                if here != there:
+                    yield unit
+            self.tell(found)
+
+    def _confirm(self, found: Comparison, sites: "_Sites", table: Table, keys: set[str]) -> None:
         """Read the suspects again until they are alike, or have stood still and differed each time."""
+        active, standby = sites
         moving: set[str] = set()
         for turn in range(TRIES):
-            before = row_hashes(active, table, sorted(keys))
+            read = partial(row_hashes, table=table, keys=sorted(keys))
+            before = active.ask(read).result()
             # Once it is known that nothing crosses, there is no use in waiting for each table again.
             if self.drain is not None and found.is_drained:
                 found.is_drained = self.drain()
-            there = row_hashes(standby, table, sorted(keys))
-            after = row_hashes(active, table, sorted(keys))
+            there = standby.ask(read).result()
+            after = active.ask(read).result()
             moving = {key for key in keys if before.get(key) != after.get(key)}
             keys = {key for key in keys if there.get(key) not in (before.get(key), after.get(key))}
             if not keys or self.drain is None or not found.is_drained:
@@ -147,81 +171,67 @@ class Comparer:
                 found.listed.append(Difference(table.name, key, kind))
 
 
-@dataclass(slots=True)
-class _Compared:
-    """What comparing some units of a table came to: the keys of its suspects."""
+class _Site:
+    """One of the two servers: a connection for each worker, and each connection is asked one thing at a time."""
 
-    rows: int = 0
-    trusted: int = 0
-    keys: set[str] = field(default_factory=set)
+    def __init__(self, dsn: str, workers: int, stack: ExitStack) -> None:
+        opened = stack.enter_context(ExitStack())
+        self._where = place(dsn)
+        self._threads = ThreadPoolExecutor(workers, "verify")
+        # Before the connections are closed nobody may be at work with one.
+        stack.callback(self._threads.shutdown, cancel_futures=True)
+        self._free = [self._threads.submit(opened.enter_context, _reading(dsn)) for _ in range(workers)]
 
+    def ask(self, question: Callable[[Connection], T]) -> Future[T]:
+        """Return the answer to come of what is asked by way of a connection."""
+        return self._threads.submit(self._answer, question)
 
-class _Pairs:
-    """A pair of connections for each thread."""
-
-    def __init__(self, comparer: Comparer, stack: ExitStack) -> None:
-        self._dsns = comparer.active_dsn, comparer.standby_dsn
-        self._free: list[tuple[Connection, Connection, ThreadPoolExecutor]] = []
-        for number in range(comparer.workers):
-            active, standby = stack.enter_context(_pair(comparer))
-            self._free.append((active, standby, stack.enter_context(ThreadPoolExecutor(2, f"verify-{number}"))))
-        self._stored = [Stored(comparer.trusts_days, comparer.reads_from) for _ in self._dsns]
-
-    def compare(self, some: Sequence[Unit]) -> _Compared:
-        active, standby, both = self._free.pop()
+    def _answer(self, question: Callable[[Connection], T]) -> T:
+        opening = self._free.pop()
         try:
-            asked = [both.submit(self._signatures, place, one, some) for place, one in enumerate((active, standby))]
-            compared = _Compared()
-            for unit, (here, kept_here), (there, kept_there) in zip(
-                some, *(one.result() for one in asked), strict=True
-            ):
-                compared.rows += here.rows
-                compared.trusted += kept_here and kept_there
-                if here != there:
-                    compared.keys |= set(_suspects(active, standby, unit))
-            return compared
+            # Said here of which of the two servers it is.
+            with mapped_errors(self._where):
+                return question(opening.result())
         finally:
-            self._free.append((active, standby, both))
-
-    def _signatures(self, place_of: int, connection: Connection, some: Sequence[Unit]) -> list[tuple[Signature, bool]]:
-        # Said here of which of the two servers it is.
-        with mapped_errors(place(self._dsns[place_of])):
-            return self._stored[place_of].signatures(connection, some)
+            self._free.append(opening)
 
 
-def _look(connection: Connection) -> tuple[list[Table], list[PartitionedTable]]:
-    return tables(connection), partitioned_tables(connection)
+_Sites = tuple[_Site, _Site]
 
 
-def _in_pieces(of_table: list[Unit]) -> Iterator[list[Unit]]:
-    for start in range(0, len(of_table), SPANS_AT_ONCE):
-        yield of_table[start : start + SPANS_AT_ONCE]
+def _both(sites: _Sites, question: Callable[[Connection], T]) -> tuple[T, T]:
+    """Return the answers of both sites, asked at once."""
+    active, standby = [site.ask(question) for site in sites]
+    return active.result(), standby.result()
 
 
-def _suspects(active: Connection, standby: Connection, unit: Unit, shift: int = 0, prefix: int = 0) -> Iterator[str]:
-    """Yield the keys of rows that are not alike, splitting by the hashes of the keys until few rows are left."""
-    here = buckets(active, unit, shift, prefix if shift else None)
-    there = buckets(standby, unit, shift, prefix if shift else None)
+def _look(connection: Connection) -> tuple[list[Table], dict[str, list[str]]]:
+    return tables(connection), filled(connection)
+
+
+def _suspects(sites: _Sites, unit: Unit, shift: int = 0, prefix: int = 0) -> Iterator[str]:
+    """Yield the keys of rows that are not alike, splitting by parts and the hashes of the keys until few are left."""
+    if unit.parts:
+        for part, left, right in zip(unit.parts, *_both(sites, partial(signatures, some=unit.parts)), strict=True):
+            if left != right:
+                yield from _suspects(sites, part)
+        return
+    here, there = _both(sites, partial(buckets, unit=unit, shift=shift, prefix=prefix if shift else None))
     bits = shift + FAN_BITS
     for bucket in sorted(here.keys() | there.keys()):
         pair = here.get(bucket), there.get(bucket)
         if pair[0] == pair[1]:
             continue
         if max(one.rows for one in pair if one is not None) > MOST_ROWS and bits + FAN_BITS < 63:
-            yield from _suspects(active, standby, unit, bits, bucket)
+            yield from _suspects(sites, unit, bits, bucket)
             continue
-        left, right = rows(active, unit, bits, bucket), rows(standby, unit, bits, bucket)
-        yield from (key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
+        one, other = _both(sites, partial(rows, unit=unit, bits=bits, prefix=bucket))
+        yield from (key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 
 @contextmanager
-def _pair(comparer: Comparer) -> Iterator[tuple[Connection, Connection]]:
-    with (
-        session(comparer.active_dsn, application_name="twinmart verify", autocommit=True) as active,
-        session(comparer.standby_dsn, application_name="twinmart verify", autocommit=True) as standby,
-    ):
-        for connection in (active, standby):
-            connection.execute("SET max_parallel_workers_per_gather = 0")
-            # There are few groups, and nobody can tell the planner; it would rather sort all rows.
-            connection.execute("SET enable_sort = off")
-        yield active, standby
+def _reading(dsn: str) -> Iterator[Connection]:
+    with session(dsn, application_name="twinmart verify", autocommit=True) as connection:
+        # There are few groups of buckets, and nobody can tell the planner; it would rather sort all rows.
+        connection.execute("SET max_parallel_workers_per_gather = 0; SET enable_sort = off")
+        yield connection

@@ -8,17 +8,17 @@ Measured on PostgreSQL 18: 0.3 s for a million rows of 18 columns and core, whil
 formed of each row first, takes 0.4 s.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
-from typing import LiteralString
+from typing import Literal, LiteralString
 
 from psycopg import sql
 from psycopg.rows import class_row
 
 from twinmart.db.connect import Connection
-from twinmart.db.partitions import FOREVER, PartitionedTable, Span
+from twinmart.db.partitions import FOREVER, Span, span_of
 from twinmart.db.sqlfiles import sql_text
 
 # A difference is narrowed down by so many buckets at a time.
@@ -45,7 +45,10 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that both marts have: its columns by name, their types, its key, and what it is divided by."""
+    """A table that both marts have: its columns by name, their types, its key, and what it is divided by.
+
+    The order in which the columns are stored, ``as_stored``, may differ at the other site and is no part of it.
+    """
 
     schema_name: str
     table_name: str
@@ -53,6 +56,7 @@ class Table:
     types: tuple[str, ...]
     key: tuple[str, ...]
     partition_column: str | None
+    as_stored: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
@@ -64,14 +68,20 @@ class Table:
         """The table in SQL."""
         return sql.Identifier(self.schema_name, self.table_name)
 
+    @property
+    def key_kind(self) -> Literal["timestamptz", "epoch"]:
+        """What the column counts that the table is divided by: it is a time, or epoch seconds."""
+        kinds = dict(zip(self.columns, self.types, strict=True))
+        return "epoch" if kinds.get(self.partition_column or "") == "bigint" else "timestamptz"
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A table, or a span of one that is divided: what one signature stands for."""
+    """A table, or a span of one that is divided: what one signature stands for. A long span may have parts."""
 
     table: Table
-    key_kind: str = ""
     span: Span | None = None
+    parts: tuple["Unit", ...] = ()
 
     def condition(self) -> sql.Composable:
         """Return the condition that a row lies in the span."""
@@ -82,7 +92,7 @@ class Unit:
 
     def edge(self, second: int) -> sql.Composable:
         """Return an end of a span as a value of the column that the table is divided by."""
-        if self.key_kind == "epoch":
+        if self.table.key_kind == "epoch":
             return sql.Literal(second)
         if second == FOREVER:  # after a purge one partition stands for everything before
             return sql.SQL("'-infinity'::timestamptz")
@@ -101,24 +111,39 @@ def tables(connection: Connection) -> list[Table]:
     """Return the tables that cross the link and have a key."""
     with connection.cursor(row_factory=class_row(Table)) as cursor:
         return [
-            replace(found, columns=tuple(found.columns), types=tuple(found.types), key=tuple(found.key))
+            replace(
+                found,
+                columns=tuple(found.columns),
+                types=tuple(found.types),
+                key=tuple(found.key),
+                as_stored=tuple(found.as_stored),
+            )
             for found in cursor.execute(sql_text("verify/tables"))
         ]
 
 
-def units(table: Table, divided: Sequence[PartitionedTable]) -> list[Unit]:
-    """Return the spans of a table by the partitions that any of the marts has, cut so that none overlap."""
-    of_table = [one for one in divided if (one.schema, one.name) == (table.schema_name, table.table_name)]
-    if not of_table:
+def filled(connection: Connection) -> dict[str, list[str]]:
+    """Return the bounds of those partitions that hold anything, by the names of their tables."""
+    return dict(connection.execute(sql_text("verify/filled")).fetchall())
+
+
+def units(table: Table, bounds: Iterable[str]) -> list[Unit]:
+    """Return the spans of a table by the bounds of partitions that any of the marts has, cut so that none overlap."""
+    if table.partition_column is None:
         return [Unit(table)]
-    edges = sorted({edge for one in of_table for span in one.covered for edge in span})
-    spans = list(pairwise(edges))
-    covered = [span for one in of_table for span in one.covered]
+    spans = {span_of(bound, table.key_kind) for bound in bounds}
+    cut = pairwise(sorted({edge for span in spans for edge in span}))
     return [
-        Unit(table, of_table[0].key_kind, span)
-        for span in spans
-        if any(low <= span[0] and span[1] <= high for low, high in covered)
+        Unit(table, one)
+        for one in cut
+        if one in spans or any(start <= one[0] and one[1] <= end for start, end in spans)
     ]
+
+
+def joined(some: Sequence[Unit]) -> Unit:
+    """Return spans of one table, in their order, as one; what lies between them belongs to it."""
+    first, last = some[0].span, some[-1].span
+    return Unit(some[0].table, (first[0], last[1]), tuple(some)) if first and last and first != last else some[0]
 
 
 def signature(connection: Connection, unit: Unit) -> Signature:
@@ -126,23 +151,21 @@ def signature(connection: Connection, unit: Unit) -> Signature:
     return signatures(connection, [unit])[0]
 
 
-def signatures(connection: Connection, following: Sequence[Unit]) -> list[Signature]:
-    """Return the signatures of units of one table of which each begins where the one before ends, in one statement."""
-    first, last = following[0], following[-1]
-    number: sql.Composable = sql.SQL("1")
-    if first.span and last.span:
-        column = sql.Identifier(first.table.partition_column or "")
-        begins = sql.SQL(", ").join(one.edge(one.span[0]) for one in following if one.span)
-        number = sql.SQL("width_bucket({}, ARRAY[{}])").format(column, begins)
-        first = replace(first, span=(first.span[0], last.span[1]))
-    query = sql.SQL("SELECT {number}, count(*), sum({hash}) FROM {table} WHERE {condition} GROUP BY 1").format(
-        number=number,
-        hash=_row_hash(connection, first.table),
-        table=first.table.identifier,
-        condition=first.condition(),
+def signatures(connection: Connection, some: Sequence[Unit]) -> list[Signature]:
+    """Return the signatures of units in their order, all of them read by one statement."""
+    if not some:
+        return []
+    # Each by a statement of its own within: nothing is grouped then, which takes longer than to plan it.
+    query = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {number}, count(*), coalesce(sum({hash}), 0) FROM {table} WHERE {condition}").format(
+            number=sql.Literal(number),
+            hash=_row_hash(connection, unit.table),
+            table=unit.table.identifier,
+            condition=unit.condition(),
+        )
+        for number, unit in enumerate(some)
     )
-    found = {number: Signature(int(rows), int(hashes)) for number, rows, hashes in connection.execute(query)}
-    return [found.get(number, Signature(0, 0)) for number in range(1, len(following) + 1)]
+    return [Signature(int(rows), int(hashes)) for _, rows, hashes in sorted(connection.execute(query))]
 
 
 def buckets(connection: Connection, unit: Unit, shift: int, prefix: int | None) -> dict[int, Signature]:
@@ -206,7 +229,7 @@ def _row_hash(connection: Connection, table: Table) -> sql.Composable:
 
 @cache
 def _hash_of_columns(table: Table, *, is_older: bool) -> sql.Composable:
-    parts, others = [], []
+    parts, others = {}, []
     for number, (name, kind) in enumerate(zip(table.columns, table.types, strict=True), 1):
         form = (_OLDER if is_older else _HASHES).get(kind)
         if form is None:
@@ -214,11 +237,13 @@ def _hash_of_columns(table: Table, *, is_older: bool) -> sql.Composable:
             continue
         hashed = sql.SQL(form).format(column=sql.Identifier(name), seed=sql.Literal(number))
         nothing = sql.Literal(number * _GOLDEN % (1 << 63))
-        parts.append(sql.SQL("coalesce({}, {})").format(hashed, nothing))
+        parts[name] = sql.SQL("coalesce({}, {})").format(hashed, nothing)
+    # In the order in which they are stored, for then a scan hands on the rows as they are: an eighth of the time.
+    ordered = [parts[name] for name in table.as_stored or table.columns if name in parts]
     if others:
-        parts.append(sql.SQL("hash_record_extended(ROW({}), 0)").format(_names(others)))
+        ordered.append(sql.SQL("hash_record_extended(ROW({}), 0)").format(_names(others)))
     # Hashed once more: of two rows that change places in a column, sums of exclusive ors alone would tell less.
-    whole = sql.SQL("hashint4extended(0, {})").format(sql.SQL(" # ").join(parts))
+    whole = sql.SQL("hashint4extended(0, {})").format(sql.SQL(" # ").join(ordered))
     # Put together once, not for each statement.
     return sql.SQL(whole.as_string())
 

@@ -6,7 +6,7 @@ verification trusts nothing.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from twinmart.db.connect import Connection
@@ -41,14 +41,11 @@ class Stored:
     def signatures(self, connection: Connection, units: Sequence[Unit]) -> list[tuple[Signature, bool]]:
         """Return the signatures of units of one table in their order, each with whether it is one that was kept."""
         if not self._days or units[0].span is None:
-            return [(made, False) for run in _runs(units) for made in signatures(connection, run)]
+            return [(made, False) for made in signatures(connection, units)]
         known = self._look(connection, units[0])
         kept = {unit: self._trusted(known, unit) for unit in units}
-        made = {
-            unit: one
-            for run in _runs([unit for unit in units if kept[unit] is None])
-            for unit, one in zip(run, signatures(connection, run), strict=True)
-        }
+        asked = [unit for unit in units if kept[unit] is None]
+        made = dict(zip(asked, signatures(connection, asked), strict=True))
         self._keep(connection, known, made)
         return [(kept[unit] or made[unit], kept[unit] is not None) for unit in units]
 
@@ -69,7 +66,7 @@ class Stored:
                 (name, self._days * 86_400),
             ).fetchall()
             self._known[name] = _Known(
-                [(span_of(bound, unit.key_kind), int(writes)) for bound, writes in counted],
+                [(span_of(bound, unit.table.key_kind), int(writes)) for bound, writes in counted],
                 {(start, end, writes): Signature(int(rows), int(made)) for start, end, writes, rows, made in kept},
             )
         return self._known[name]
@@ -92,15 +89,3 @@ class Stored:
                     if unit.span is not None
                 ],
             )
-
-
-def _runs(units: Sequence[Unit]) -> Iterator[list[Unit]]:
-    """Yield units in pieces within which each begins where the one before ends."""
-    run: list[Unit] = []
-    for unit in units:
-        if run and not (unit.span and run[-1].span and run[-1].span[1] == unit.span[0]):
-            yield run
-            run = []
-        run.append(unit)
-    if run:
-        yield run

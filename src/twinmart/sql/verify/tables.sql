@@ -19,6 +19,12 @@ SELECT
         ORDER BY attname::text COLLATE "C"
     ) AS types,
     ARRAY(
+        SELECT attname::text
+        FROM pg_attribute
+        WHERE attrelid = replicated.table_oid AND attnum > 0 AND NOT attisdropped
+        ORDER BY attnum
+    ) AS as_stored,
+    ARRAY(
         SELECT attribute.attname::text
         FROM pg_index AS index
         JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)

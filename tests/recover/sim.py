@@ -103,7 +103,7 @@ class SimSite:
     behind: bool = False
     partitions: bool = True
     serves: bool = True  # whether the process of its mart server is there
-    heard_epoch: int = 0  # what that has heard from others, and remembers
+    heard_epoch: int = 0  # what was heard from others, and is remembered
     marks: dict[str, set[str]] = field(default_factory=dict)
     heard: dict[int, str] = field(default_factory=dict)  # event -> source, in its interaction databases
     runs: int = 0  # fencing number of recoveries
@@ -127,7 +127,8 @@ class SimSite:
     def write(self, *change: object) -> None:
         """Change the mart as a client would: the fences are asked, and replication sees it."""
         if self.replica_of is not None:
-            raise errors.ReadOnlySite(f"site {self.number} is a copy of site {self.replica_of}")
+            of = self.replica_of
+            raise errors.ReadOnlySite(f"site {self.number} is a copy of site {of}", hint="Look with: twinmart status.")
         self.own.take(change)  # type: ignore[arg-type]
         self.log.append(change)  # type: ignore[arg-type]
 
@@ -274,13 +275,16 @@ class SimWorld:
     def hear_peers(self, site: int) -> None:
         here = self.sites[site]
         for peer in self.sites.values():
-            if peer is not here and peer.mart is not None and self.line(site, peer.number):
+            is_heard = peer is not here and peer.mart is not None and self.line(site, peer.number)
+            if is_heard and peer.own.epoch > here.own.epoch:
                 here.heard_epoch = max(here.heard_epoch, peer.own.epoch)
 
     def may_load(self, site: int) -> bool:
-        """The fence of every load: its own database, and every peer that answers."""
+        """The fence of every load: its own database, what that remembers, and every peer that answers."""
         here = self.sites[site]
         if not here.up or here.mart is None or here.replica_of is not None or self.lapsed(site):
+            return False
+        if here.heard_epoch > here.own.epoch:
             return False
         peers = [one for one in self.sites.values() if one is not here and one.mart and self.line(site, one.number)]
         return here.own.active_site == site and all(one.own.epoch <= here.own.epoch for one in peers)
@@ -336,6 +340,7 @@ class SimWorld:
         return replace(
             told,
             promised_epoch=here.promised,
+            heard_epoch=here.heard_epoch,
             fenced_for=here.fenced_for,
             feeds=tuple(sorted(here.feeds)),
             mart_site=mart.mart_site,

@@ -458,3 +458,35 @@ def test_a_switch_whose_old_active_lost_its_mart_is_left_to_a_failover() -> None
         assert run is not None
         kept(world, run)
         in_the_end(world)
+
+
+def test_a_failover_does_not_take_the_epoch_that_a_return_was_about_to_take() -> None:
+    """The return would hold it for its own, and go on at a site that is a copy by now."""
+    with GROUNDS[3].made() as (world, _):
+        back = Wish("return", 2, 1, survivor=1)
+        with pytest.raises(errors.StepUnknown, match="raise-epoch"):
+            carry_out(world, back, at_step={"raise-epoch": partial(world.kill, 2)})
+        world.kill(1)
+        world.revive(2)
+        carry_out(world, Wish("failover", 2, 1, accept_loss=ALL))
+        world.revive(1)
+        with pytest.raises(errors.PlanStale, match="another run has made site 2 active"):
+            carry_out(world, back)
+        in_the_end(world)
+
+
+def test_a_site_that_has_heard_of_its_successor_takes_over_again_when_that_is_lost_for_good() -> None:
+    with GROUNDS[3].made() as (world, to_2):
+        carry_out(world, to_2)
+        tear(world, 2)
+        world.cut.add(frozenset({1, 2}))
+        carry_out(world, Wish("failover", 1, 2, accept_loss=ALL))
+        world.cut.clear()
+        world.follow_schedule(2)
+        world.lose_disks(1)
+        assert (world.server_state(2), world.may_load(2)) == ("fenced", False)
+        run, _ = carry_out(world, Wish("failover", 2, 1, accept_loss=ALL))
+        assert run is not None
+        kept(world, run)
+        assert world.sites[2].own.epoch > world.sites[2].heard_epoch
+        in_the_end(world)

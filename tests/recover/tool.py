@@ -204,7 +204,7 @@ class Tool:
         here = self._change(at)
         if here.own.epoch != expected:
             raise errors.TopologyChanged("the epoch moved")
-        epoch = next_epoch(max(expected, here.promised, above), active)
+        epoch = next_epoch(max(expected, here.promised, here.heard_epoch, above), active)
         here.write("topology", (epoch, active))
         self.point()
         return epoch
@@ -321,6 +321,7 @@ class Tool:
 
     def load(self, at: int) -> str:
         here = self._step(at)
+        self.world.hear_peers(at)
         if not self.world.may_load(at):
             raise errors.SiteFenced(f"site {at} must not load")
         if not here.partitions:

@@ -53,7 +53,7 @@ def make_plan(facts: Facts, wish: Wish, timings: Mapping[str, int] | None = None
     plan.
     """
     known = timings or {}
-    wish = replace(wish, since_epoch=max(one.highest_epoch for one in facts.sites.values()))
+    wish = replace(wish, since_epoch=_since_epoch(facts, wish))
     table = steps_for(wish)
     states = {step.name: _state(step, facts, wish) for step in table}
     for step in table:
@@ -74,6 +74,15 @@ def make_plan(facts: Facts, wish: Wish, timings: Mapping[str, int] | None = None
         may_be_lost=tuple(_may_be_lost(facts, wish)),
         matter=matter,
     )
+
+
+def _since_epoch(facts: Facts, wish: Wish) -> int:
+    """Return the epoch above which the target is to take one."""
+    known, target = max(one.highest_epoch for one in facts.sites.values()), facts[wish.target]
+    if wish.command != "failover" or target.replica_of is not None or target.active_site == wish.target:
+        return known
+    # A hand-over that broke off has opened the target, and would hold the next epoch for the one that it took itself.
+    return next_epoch(known, wish.target) if target.has_candidate else known
 
 
 def what_matters(facts: Facts, wish: Wish, runs: int = 0) -> dict[str, object]:
@@ -134,7 +143,8 @@ def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     """Whether the wish was fulfilled before and nothing is left to do, as far as the role of the site goes."""
     target, other = facts[wish.target], facts[wish.other]
     is_active = target.is_active and target.has_taken_over
-    is_active = is_active and not is_replaced(target, other) and not is_outdated(target, other)
+    is_active = is_active and not is_replaced(target, other) and target.heard_epoch <= target.epoch
+    is_active = is_active and not is_outdated(target, other)
     if wish.command == "failover":
         return is_active
     if wish.command == "drill":

@@ -90,7 +90,9 @@ def test_files_are_copied_and_the_catch_up_follows(apart: Pair) -> None:
     [
         pytest.param("_subscribe", marks=pytest.mark.soak),
         pytest.param("_make_ours", marks=pytest.mark.soak),
-        "_keep_what_is_local",
+        pytest.param("_take_out", marks=pytest.mark.soak),
+        "_put_in",
+        pytest.param("_to_disk", marks=pytest.mark.soak),
     ],
 )
 def test_a_copy_of_files_that_is_broken_off_leaves_the_old_cluster_and_begins_anew(

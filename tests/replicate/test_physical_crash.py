@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.etl.story import SESSION, Switch
+from tests.faults.conftest import wait_until
 from tests.replicate.conftest import Pair
 from tests.replicate.test_link import one_call
 from tests.replicate.test_physical import apart  # noqa: F401  a fixture
@@ -97,7 +98,7 @@ def check_goes_on(pair: Pair, said: object) -> None:
     assert look(pair.source, pair.target, wait_s=20).is_ready
     with reach(pair.source, "test") as active:
         assert len(link.leftover_slots(active)) == 1
-    assert sorted(path.name for path in server.folder.iterdir() if path.is_dir()) == ["data", "socket"]
+    wait_until(lambda: sorted(path.name for path in server.folder.iterdir() if path.is_dir()) == ["data", "socket"])
     running = [one for one in Path("/proc").glob("[0-9]*") if works_in(one, server.folder)]
     assert sorted(int(one.name) for one in running) == sorted(_processes_in(server.data))
 

@@ -135,6 +135,25 @@ def test_a_server_that_somebody_else_is_starting_is_waited_for(fresh: Server) ->
     other.join()
 
 
+def test_a_server_that_somebody_else_is_stopping_is_started_when_it_has_ended(fresh: Server) -> None:
+    fresh.start()
+    started: list[bool] = []
+    other = threading.Thread(target=lambda: started.append(fresh.start()))
+    with connect(fresh.dsn(), application_name="test"):
+        pid = fresh.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGTERM)  # it waits for the connection to end
+        while "stopping" not in fresh._lock_file()[7]:
+            time.sleep(0.001)
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+    other.join(60)
+    assert started == [True]
+    assert fresh.pid() != pid
+    assert value(fresh, "SELECT 1") == 1
+
+
 def test_a_server_that_cannot_start_says_why(fresh: Server) -> None:
     fresh.account.write(fresh.folder / "local.conf", "shared_buffers = '99999GB'\n")
     with pytest.raises(errors.ServerNotStarted) as caught:

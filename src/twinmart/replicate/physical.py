@@ -3,16 +3,19 @@
 The quickest way for a large mart, where both servers are embedded and their folders can be reached from here. The whole
 cluster is copied, and what belongs to the receiving site alone is carried over from its old one: its interaction
 databases, its own records, its passwords. All of that is done beside the old cluster, which is exchanged at the end;
-broken off before, nothing has happened to it. Nobody starts the receiving server meanwhile: it is held.
+broken off before, nothing has happened to it. Nobody starts the receiving server meanwhile: it is held. The copy is
+brought to disk once, as a whole, before it takes the old cluster's place.
 """
 
 import re
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg import conninfo, sql
@@ -20,6 +23,7 @@ from psycopg import conninfo, sql
 from twinmart import errors
 from twinmart.db.connect import Connection, connect, mapped_errors
 from twinmart.replicate import fence, records, subscription
+from twinmart.replicate.copy import JOBS
 from twinmart.replicate.ends import End, identity
 from twinmart.replicate.schema import PUBLICATION
 from twinmart.site.mart import OWNER, READER, REPLICATOR, create_database
@@ -30,8 +34,8 @@ Tell = Callable[[str], None]
 _LONGEST_S = 24 * 3600
 _FRESH = "copy-"
 
-# Nothing may be applied before the copy has its fences and stands in its place.
-_AT_REST = {"max_logical_replication_workers": "0"}
+# Nothing may be applied before the copy has its fences and stands in its place, and nothing need be durable before.
+_BESIDE = {"max_logical_replication_workers": "0", "fsync": "off"}
 
 
 def require_files(source: End, target: End) -> tuple[Server, Server]:
@@ -99,18 +103,24 @@ def through_base_backup(source: End, target: End, name: str, *, tell: Tell | Non
     database = str(conninfo.conninfo_to_dict(target.dsn)["dbname"])
     _require_same_name(source, database)
     folder = there.folder / f"{_FRESH}{secrets.token_hex(3)}"
-    fresh = replace(there, folder=folder, port=free_port(), settings={**there.settings, **_AT_REST})
+    fresh = replace(there, folder=folder, port=free_port(), settings={**there.settings, **_BESIDE})
     there.account.make_folder(folder)
     there.account.write(fresh.passfile, there.passfile.read_text(encoding="utf-8"))
     try:
         back_up(here, fresh, "--write-recovery-conf")
         say("the source's files are copied")
-        _subscribe(here, fresh, database, name)
-        fresh.start()
-        _make_ours(source, target, fresh, database, name)
-        say("the copy is a subscriber")
-        with there.hold():
-            _exchange(there, fresh, lambda old: _keep_what_is_local(source, target, fresh, old, database, name))
+        # The two leave each other time: one waits for a recovery, the other reads.
+        with there.hold(), ThreadPoolExecutor(1) as beside:
+            kept = beside.submit(_take_out, there, folder, database)
+            _subscribe(here, fresh, database, name)
+            fresh.start()
+            _make_ours(source, target, fresh, database, name)
+            say("the copy is a subscriber")
+            _put_in(fresh, kept.result(), database)
+            _note(source, target, fresh, database, name)
+            fresh.stop()
+            _to_disk(there, fresh)
+            there.exchange(fresh.data)
     finally:
         remove_copy(there, folder)
         there.start()
@@ -128,12 +138,12 @@ def _require_same_name(source: End, database: str) -> None:
 def back_up(here: Server, fresh: Server, *more: str) -> None:
     """Copy the files of a running server into the folder of another one, which was not started yet.
 
+    They need not be on disk afterwards: the first start of a server with durable settings brings them there.
+
     Raises:
         CopyFailed: pg_basebackup stopped with an error.
     """
-    options = ["--wal-method=stream", "--checkpoint=fast", "--no-manifest", *more]
-    if fresh.settings.get("fsync") == "off":
-        options.append("--no-sync")
+    options = ["--wal-method=stream", "--checkpoint=fast", "--no-manifest", "--no-sync", *more]
     _run(fresh, ["pg_basebackup", f"--dbname={here.dsn()}", f"--pgdata={fresh.data}", *options])
 
 
@@ -142,10 +152,11 @@ def _subscribe(here: Server, fresh: Server, database: str, name: str) -> None:
 
     The program insists on a publication that it makes itself; it is exchanged for ours before anything is sent.
     """
-    # As the server itself writes them at each start; in recovery the limits of the source must not be undercut.
-    for file in ("data/twinmart.conf", "data/pg_hba.conf", "local.conf"):
-        if (here.folder / file).exists():
-            fresh.account.write(fresh.folder / file, (here.folder / file).read_text(encoding="utf-8"))
+    # The backup has the source's settings, below whose limits no recovery may be; those of its user lie beside it.
+    if (theirs := here.folder / "local.conf").exists():
+        fresh.account.write(fresh.folder / theirs.name, theirs.read_text(encoding="utf-8"))
+    with (fresh.data / "twinmart.conf").open("a", encoding="utf-8") as settings:
+        settings.write("fsync = 'off'\n")
     fresh.account.make_folder(fresh.socket_folder)
     # The source itself may be such a copy, and the place where its recovery ended is before any backup of it.
     _forget(fresh, "recovery_target")
@@ -184,26 +195,50 @@ def _make_ours(source: End, target: End, fresh: Server, database: str, name: str
         target.server.account.write(target.server.passfile, fresh.passfile.read_text(encoding="utf-8"))
 
 
-def _keep_what_is_local(source: End, target: End, fresh: Server, old: Server, database: str, name: str) -> None:
-    """Carry over what the receiving site alone has: its interaction databases, and its own records."""
-    # Those who write to it were shut out by its other port: what they have waits in their spools.
-    kept = fresh.folder / "local"
-    with _superuser(old, database) as line:
-        schemas = [schema for (schema,) in line.execute(_LOCAL_SCHEMAS).fetchall()]
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    """What was taken out of a cluster: schemas, whether with their tables or only what these hold, and the folder."""
+
+    schemas: tuple[str, ...]
+    how: tuple[str, ...]
+    folder: Path
+
+
+def _take_out(there: Server, folder: Path, database: str) -> list[_Dump]:
+    """Shut everybody out of the old cluster, and take out what the receiving site alone has."""
+    # Those who write to it are shut out by its other port: what they have waits in their spools.
+    old = replace(there, port=free_port())
+    there.stop()
+    old.start_held()
+    try:
+        with _superuser(old, database) as line:
+            schemas = [schema for (schema,) in line.execute(_LOCAL_SCHEMAS).fetchall()]
+        idbs = tuple(schema for schema in schemas if schema != "ops")
+        dumps = [_Dump(("ops",), ("--data-only",), folder / "ops"), _Dump(idbs, (), folder / "idbs")]
+        dumps = [one for one in dumps if {*one.schemas} & {*schemas}]
+        for one in dumps:
+            which = [f"--schema={schema}" for schema in one.schemas]
+            _run(old, ["pg_dump", *_IN_FILES, "--compress=none", *one.how, *which, f"--file={one.folder}",
+                       f"--dbname={old.dsn(database=database)}"])  # fmt: skip
+    finally:
+        old.stop()
+    return dumps
+
+
+def _put_in(fresh: Server, dumps: Sequence[_Dump], database: str) -> None:
+    """Give the copy what was taken out, in the place of the source's own."""
     with _superuser(fresh, database) as line:
         tables = line.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'ops'").fetchall()
         names = sql.SQL(", ").join(sql.Identifier("ops", table) for (table,) in tables)
         line.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
-        before = {row[0] for row in line.execute(_LOCAL_SCHEMAS)}
     options = "-c default_transaction_read_only=off -c session_replication_role=replica"
     into = conninfo.make_conninfo(fresh.dsn(database=database), options=options)
-    for chosen, how in (([one for one in schemas if one == "ops"], ["--data-only"]), (_idbs(schemas, before), [])):
-        if chosen:
-            which = [f"--schema={one}" for one in chosen]
-            _run(fresh, ["pg_dump", "--format=custom", "--compress=none", *how, *which, f"--file={kept}",
-                         f"--dbname={old.dsn(database=database)}"])  # fmt: skip
-            _run(fresh, ["pg_restore", "--exit-on-error", *how, f"--dbname={into}", kept])
-            kept.unlink()
+    for one in dumps:
+        _run(fresh, ["pg_restore", *_IN_FILES, "--exit-on-error", *one.how, f"--dbname={into}", one.folder])
+
+
+def _note(source: End, target: End, fresh: Server, database: str, name: str) -> None:
+    """Write the link down at both ends, with the fences of a replica, before the copy takes its place."""
     with _superuser(fresh, database) as line:
         own, sites = identity(line), (target.site, source.site)
         with _superuser(source.server, database) if source.server else _nobody() as active:
@@ -215,33 +250,18 @@ def _keep_what_is_local(source: End, target: End, fresh: Server, old: Server, da
             active.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(name)))
 
 
-def _idbs(schemas: Sequence[str], there: set[str]) -> list[str]:
-    return [one for one in schemas if one != "ops" and one not in there]
-
-
 @contextmanager
 def _nobody() -> Iterator[Connection]:
     raise errors.NotReady("the source has no server here")
     yield  # type: ignore[unreachable]  # a context manager has one
 
 
-def _exchange(there: Server, fresh: Server, carry_over: Callable[[Server], None]) -> None:
-    """Shut everybody out of the old cluster, carry over what is local, and put the copy in its place."""
-    old = replace(there, port=free_port())
-    there.stop()
-    with _unfenced(old):
-        carry_over(old)
-    fresh.stop()
-    there.exchange(fresh.data)
-
-
-@contextmanager
-def _unfenced(old: Server) -> Iterator[None]:
-    old.start_held()
-    try:
-        yield
-    finally:
-        old.stop()
+def _to_disk(there: Server, fresh: Server) -> None:
+    """See that all of the copy is on disk, which wrote without waiting for it."""
+    if there.settings.get("fsync") != "off":
+        # One by one its files take longer than to copy them: a mart of years has tens of thousands.
+        how = ["--sync-method=syncfs"] if sys.platform == "linux" else []
+        _run(fresh, ["initdb", "--sync-only", *how, f"--pgdata={fresh.data}"])
 
 
 @contextmanager
@@ -253,6 +273,7 @@ def _superuser(server: Server, database: str) -> Iterator[Connection]:
         yield line
 
 
+_IN_FILES = ("--format=directory", f"--jobs={JOBS}")
 _LOCAL_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname = 'ops' OR starts_with(nspname, 'idb_') ORDER BY 1"
 
 

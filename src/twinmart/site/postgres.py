@@ -22,6 +22,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -206,8 +207,7 @@ class Server:
         if self.is_running() and self._port_in_use() not in (None, self.port):
             # Whoever had it elsewhere held it meanwhile, and was killed.
             self.stop()
-        if self.is_running():
-            self._wait_until_ready(timeout_s)
+        if self.is_running() and self._becomes_ready(timeout_s):
             return False
         self._finish_exchange()
         self._end_leftovers()
@@ -243,22 +243,23 @@ class Server:
         return True
 
     def exchange(self, fresh: Path) -> None:
-        """Put another cluster in the place of this one, which does not run; for one who holds the server.
+        """Put another cluster, which is on disk, in the place of this one; neither runs, and the server is held.
 
-        Killed at any moment, one of the two stands there whole when it is started the next time.
+        Killed at any moment, one of the two stands there whole when it is started the next time, which removes the old
+        one if it is the new one's turn.
         """
         aside = self.folder / f"data.old-{secrets.token_hex(4)}"
         self.data.replace(aside)
         _to_disk(self.folder)
         fresh.replace(self.data)
         _to_disk(self.folder)
-        shutil.rmtree(aside, ignore_errors=True)
 
     def _finish_exchange(self) -> None:
         """Put the old cluster back if the new one never came to its place, and remove it if it did."""
         for aside in self.folder.glob("data.old-*"):
             if self.data.exists():
-                shutil.rmtree(aside, ignore_errors=True)
+                # A large one takes seconds, which nobody need wait for.
+                threading.Thread(target=shutil.rmtree, args=(aside, True)).start()
             else:
                 aside.replace(self.data)
 
@@ -349,18 +350,21 @@ class Server:
         lines = self._lock_file()
         return int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else None
 
-    def _wait_until_ready(self, timeout_s: float) -> None:
-        """Wait for a server that somebody else has started, perhaps this moment, to take connections."""
+    def _becomes_ready(self, timeout_s: float) -> bool:
+        """Wait for a server that somebody else has started to take connections; return False if it ends instead."""
         deadline = time.monotonic() + timeout_s
         # PostgreSQL keeps its state in the eighth line of the file.
         while [line.strip() for line in self._lock_file()[7:8]] != ["ready"]:
-            if time.monotonic() > deadline or not self.is_running():
+            if not self.is_running():
+                return False
+            if time.monotonic() > deadline:
                 raise errors.ServerNotStarted(
                     f'PostgreSQL in "{self.folder}" was started and takes no connections after {timeout_s:.0f} s',
                     detail=self._log_since(0),
                     hint=f"It may still be recovering; its log is {self.log}. Look with: twinmart status.",
                 )
             time.sleep(0.02)
+        return True
 
     def _end_leftovers(self) -> None:
         """End what a killed server left running; its main process is known to be gone."""

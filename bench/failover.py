@@ -26,8 +26,10 @@ from bench.report import stopwatch
 from twinmart.collect.idb import Idb
 from twinmart.collect.records import Record, Tag
 from twinmart.collect.rows import copy_lines
-from twinmart.db.connect import connect
+from twinmart.db.connect import advisory_lock, connect, session
+from twinmart.errors import SiteUnreachable
 from twinmart.etl.cycle import run_once
+from twinmart.jobs.desk import SERVER_LOCK
 from twinmart.replicate.ends import ends_of, reach
 from twinmart.replicate.heartbeat import beat, wait_for
 from twinmart.settings import without_sites
@@ -37,6 +39,9 @@ WHOLE = "the whole command"
 
 # Calls that the mart has not loaded when its site is lost.
 BEHIND = 20
+
+# How long a mart server may take to end.
+END_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +155,20 @@ def come_back(home: Home) -> float:
 
 
 def end_servers(home: Home) -> None:
-    """End the mart servers that a recovery has started."""
+    """End the mart servers that a recovery has started, and wait until they are gone.
+
+    One that aggregates is some time about it, and while it is there no other may serve the mart.
+    """
     for site in home.sites:
         with suppress(OSError, ValueError):
             os.kill(int((home.folder(site.number) / "mart.pid").read_text()), signal.SIGTERM)
+    for site in home.sites:
+        with (
+            suppress(SiteUnreachable),
+            session(site.dsn(), application_name="bench", autocommit=True, statement_timeout_s=END_S) as mart,
+            advisory_lock(mart, SERVER_LOCK, wait=True),
+        ):
+            pass
 
 
 def measure(home: Home, runs: int, *, is_silent: bool) -> list[Mapping[str, float]]:

@@ -106,7 +106,8 @@ def _wait_for_load(home: Home, site: int) -> None:
     since, deadline = datetime.now(UTC), time.monotonic() + START_S
     while len(loads(home, site, since)) < 3:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"site {site} does not load")
+            told = (home.folder(site) / "bench.log").read_text(encoding="utf-8")
+            raise RuntimeError(f"site {site} does not load: {told[-2000:]}")
         time.sleep(0.2)
 
 

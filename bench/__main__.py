@@ -43,6 +43,7 @@ def main(words: list[str]) -> None:
     sized = [name for name in SIZED if name in chosen.names or not chosen.names]
     if sized:
         with marts(chosen) as home:
+            import_module("bench.failover").make_site_1_active(home)
             for name in sized:
                 import_module(f"bench.{name}").main(home, chosen)
 

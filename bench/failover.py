@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.etl.story import DAWN, SESSION, Switch
 
-from bench.large import as_owner, gigabytes
+from bench.large import as_owner, by_role, gigabytes
 from bench.report import stopwatch
 from twinmart.collect.idb import Idb
 from twinmart.collect.records import Record, Tag
@@ -152,6 +152,12 @@ def come_back(home: Home) -> float:
         command(home, "return", "--active", "1", "--yes", "1")
     end_servers(home)
     return elapsed()
+
+
+def make_site_1_active(home: Home) -> None:
+    """Make site 1 active if it is not: two sites that were kept may come from a run that broke off."""
+    if by_role(home)[1].site != 1:
+        come_back(home)
 
 
 def end_servers(home: Home) -> None:

@@ -490,3 +490,14 @@ def test_a_site_that_has_heard_of_its_successor_takes_over_again_when_that_is_lo
         kept(world, run)
         assert world.sites[2].own.epoch > world.sites[2].heard_epoch
         in_the_end(world)
+
+
+def test_a_return_removes_the_slot_that_a_hand_over_to_the_newcomer_had_made() -> None:
+    """The link lives on, so nothing is copied; the slot would hold back the newcomer's WAL for ever."""
+    with GROUNDS[3].made() as (world, to_2):
+        with pytest.raises(Crash):
+            carry_out(world, to_2, crash_at=(7, 4))
+        assert world.sites[2].feeds
+        carry_out(world, Wish("failover", 1, 2, accept_loss=ALL, even_if_alive=True))
+        in_the_end(world)
+        assert [sorted(world.sites[site].feeds) for site in (1, 2)] == [[2], []]

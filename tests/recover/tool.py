@@ -153,6 +153,7 @@ class Tool:
         target.replica_of = from_site
         self.world.connect(from_site, to)
         self.point()
+        self._at(to).feeds = {}
         self._at(to).fenced_for = None
 
     def wait(self, at: int, source: int) -> str:

@@ -63,8 +63,9 @@ class SiteLinks:
         """Make the mart of a site a copy that follows."""
         self._sites.begin_act()
         link.set_up(self._sites.ends[from_site], self._sites.ends[to], method=how, discard_standby=True)
-        # What the newcomer promised in its earlier life was to a site that is gone.
+        # What the newcomer sent or promised in its earlier life was to a site that is gone.
         with self._sites.session(to) as connection:
+            link.clear_role(connection, "source")
             connection.execute("UPDATE ops.recovery_fence SET fenced_for = NULL, changed_at = now()")
         self._sites.point()
 

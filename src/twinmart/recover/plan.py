@@ -152,7 +152,7 @@ def is_fulfilled(facts: Facts, wish: Wish) -> bool:
     linked = other.link is not None and other.link.from_site == wish.target and other.link.is_on
     linked = linked and wish.other in target.feeds
     followed = is_active and linked and other.replica_of == wish.target
-    return followed and (wish.command != "return" or ADOPT_COLLECTORS.reached(facts, wish))
+    return followed and (wish.command != "return" or (ADOPT_COLLECTORS.reached(facts, wish) and not other.feeds))
 
 
 def choose(command: str, facts: Facts, *, active: int | None = None, new: int | None = None) -> tuple[int, int]:

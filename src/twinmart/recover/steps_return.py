@@ -62,7 +62,8 @@ def _is_copied(facts: Facts, wish: Wish) -> bool:
     new = facts[wish.newcomer]
     linked = new.link is not None and new.link.from_site == wish.survivor and new.link.is_on and new.link.is_complete
     linked = linked and wish.newcomer in facts[wish.survivor].feeds
-    return new.is_current and new.replica_of == wish.survivor and linked
+    # A hand-over to it that broke off may have left the slot that it would have sent from.
+    return new.is_current and new.replica_of == wish.survivor and linked and not new.feeds
 
 
 def _copy(act: Act) -> str:

@@ -9,8 +9,8 @@ from tests.recover.conftest import FAILOVER, Disaster, disaster
 from tests.support import MartServer
 from twinmart import errors
 from twinmart.recover.model import Wish
-from twinmart.replicate import link
-from twinmart.replicate.ends import reach
+from twinmart.replicate import link, records, slot
+from twinmart.replicate.ends import identity, reach
 from twinmart.site.mart import OWNER, READER, create_database, prepare_mart
 
 pytestmark = pytest.mark.xdist_group("failover")
@@ -53,3 +53,20 @@ def test_a_new_mart_is_not_copied_from_and_does_not_take_over(server: MartServer
             made.carry_out(BACK, lost=False)
         assert made.at(1).execute(topology).fetchall() == [(1, 1)]
         assert made.mart.execute(topology).fetchall() == [(2, 2)]
+
+
+def test_a_return_removes_what_a_broken_off_hand_over_left_at_a_living_standby(
+    server: MartServer, other_server: MartServer
+) -> None:
+    with disaster(server, other_server) as made:
+        with reach(made.ends[1], "test") as active, reach(made.ends[2], "test") as standby:
+            name = "twinmart_2_1_broken0ff"
+            records.begin(standby, name, "source", (2, 1), identity(standby), identity(active), "none")
+            slot.new_slot_now(standby, name)
+        before = made.world(lost=False).facts({2})[2]
+        assert (before.feeds, before.link is not None) == ((1,), True)
+        assert made.carry_out(Wish("return", 1, 2, survivor=1), lost=False).state == "done"
+        found = made.world(lost=False).facts({1, 2})
+        assert (found[1].feeds, found[2].feeds, found[2].leftovers) == ((2,), (), ())
+        kept = made.mart.execute("SELECT count(*) FROM ops.link WHERE role = 'target'").fetchone()
+        assert kept == (1,), "the link lives on, and nothing was copied"

@@ -163,6 +163,20 @@ def test_s1_a_missing_partition_stops_apply_loudly_and_is_healed(linked: Pair) -
     assert see(linked).is_ready
 
 
+def test_s1_a_partition_that_whoever_applies_must_not_write_stops_apply_and_is_healed(linked: Pair) -> None:
+    load = b"INSERT INTO ctl.audit_log VALUES (7, now(), 'etl', 1, 1, 0)"
+    at(linked.source, load)
+    cross(linked)
+    ((part,),) = at(linked.target, b"SELECT tableoid::regclass::text FROM ctl.audit_log WHERE audit_key = 7")
+    at(linked.target, f"REVOKE ALL ON {part} FROM twinmart_replication".encode())
+    at(linked.source, load.replace(b"7", b"8"))
+    assert "permission denied" in (until(linked, "conflict").cause or "")
+    assert watch.heal(linked.source, linked.target)
+    cross(linked)
+    assert at(linked.target, b"SELECT count(*) FROM ctl.audit_log WHERE audit_key IN (7, 8)") == [(2,)]
+    assert see(linked).is_ready
+
+
 def test_r2_an_origin_that_would_loop_is_a_problem(linked: Pair) -> None:
     name = link.standing(linked.source, linked.target)
     at(linked.target, f'ALTER SUBSCRIPTION "{name}" SET (origin = any)'.encode())

@@ -107,11 +107,10 @@ def lower(connection: Connection, *, parts: bool = True) -> bool:
 
 
 def settle(connection: Connection) -> None:
-    """Give the owner back what ``lower`` has left for later, unless the mart is a replica again."""
+    """Give whoever writes here what it lacks: the owner what ``lower`` has left for later, at a replica who applies."""
     with connection.transaction():
         _in_turn(connection)
-        if replica_of(connection) is None:
-            _grant(connection, to_owner=True)
+        _grant(connection, to_owner=replica_of(connection) is None)
 
 
 def standing(connection: Connection) -> Fences:

@@ -91,9 +91,9 @@ def history(end: End) -> list[tuple[str, int, datetime, int | None]]:
 def heal(source: End, target: End) -> bool:
     """Let apply go on where something stopped it that passes or that we make; say whether it was so.
 
-    A partition made at one site only stops apply, loudly and by design: it is made at the other. A source that is shut
-    down in good order stops it too, since the last word of the standby does not reach it any more. A conflict is mended
-    by nobody who is not asked.
+    A partition made at one site only stops apply, loudly and by design: it is made at the other. So does one that the
+    role that applies must not write: it is given its privileges. A source that is shut down in good order stops apply
+    too, since the last word of the standby does not reach it any more. A conflict is mended by nobody who is not asked.
     """
     with reach(source, "replication") as active, reach(target, "replication") as standby:
         known = records.living(standby, "target")
@@ -107,6 +107,8 @@ def heal(source: End, target: End) -> bool:
             level_partitions(active, standby, datetime.now(UTC))
             if any(one.breaks for one in drift(active, standby)):
                 return False
+        if "permission denied" in (_last_error(target, standby, known.name) or ""):
+            fence.settle(standby)  # a partition was made without the privileges of its table
         subscription.enable(standby, known.name)
         return True
 

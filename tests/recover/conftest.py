@@ -26,8 +26,8 @@ from twinmart.etl.loop import catch_up
 from twinmart.jobs.server import MartServer as JobServer
 from twinmart.model.events import Event
 from twinmart.recover.journal import Journal, Run
-from twinmart.recover.model import Event as StepEvent
 from twinmart.recover.model import Wish
+from twinmart.recover.procedure import Event as StepEvent
 from twinmart.recover.run import Executor, plan_now
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate import link

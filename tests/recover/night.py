@@ -7,8 +7,9 @@ from tests.recover.sim import SimWorld
 from tests.recover.tool import Tool
 from twinmart import errors
 from twinmart.recover.journal import Journal, Run
-from twinmart.recover.model import Command, Copy, Event, Step, Wish
+from twinmart.recover.model import Command, Copy, Wish
 from twinmart.recover.plan import choose, is_fulfilled
+from twinmart.recover.procedure import Event, Step
 from twinmart.recover.run import Executor, plan_now
 
 ALL = frozenset({"all"})

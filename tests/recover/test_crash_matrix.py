@@ -32,8 +32,9 @@ from twinmart import errors
 from twinmart.jobs.server import MartServer as JobServer
 from twinmart.recover.drill import Drill, leftovers
 from twinmart.recover.journal import Journal
-from twinmart.recover.model import Event, Wish
+from twinmart.recover.model import Wish
 from twinmart.recover.plan import is_fulfilled
+from twinmart.recover.procedure import Event
 from twinmart.recover.run import Executor, plan_now
 from twinmart.recover.world import SiteWorld
 from twinmart.replicate.ends import End, reach

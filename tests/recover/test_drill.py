@@ -10,7 +10,8 @@ from twinmart import errors
 from twinmart.db.connect import advisory_lock
 from twinmart.recover.drill import LOCK, Drill, leftovers
 from twinmart.recover.journal import Journal
-from twinmart.recover.model import Event, Wish
+from twinmart.recover.model import Wish
+from twinmart.recover.procedure import Event
 from twinmart.recover.report import drill_report
 
 pytestmark = pytest.mark.xdist_group("drill")

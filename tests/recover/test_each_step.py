@@ -18,7 +18,8 @@ from tests.recover.test_matrix import alive, healthy, lost, survived
 from twinmart import errors
 from twinmart.recover import plan, run
 from twinmart.recover.journal import Run
-from twinmart.recover.model import Copy, Step, Wish
+from twinmart.recover.model import Copy, Wish
+from twinmart.recover.procedure import Step
 from twinmart.recover.steps import PROCEDURES, steps_for
 
 

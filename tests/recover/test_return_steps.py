@@ -25,7 +25,8 @@ from twinmart.db.connect import connect
 from twinmart.db.migrate import schema_state
 from twinmart.etl.cycle import run_once
 from twinmart.recover import steps_return
-from twinmart.recover.model import Event, Wish
+from twinmart.recover.model import Wish
+from twinmart.recover.procedure import Event
 from twinmart.replicate import link
 from twinmart.replicate.ends import reach
 from twinmart.site.mart import OWNER, READER, create_database

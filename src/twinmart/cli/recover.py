@@ -14,7 +14,8 @@ from twinmart import errors
 from twinmart.cli.context import answer, answer_json, home_of, process_began_at, settings_of, span, table, tell
 from twinmart.cli.logs import start_logging
 from twinmart.recover.journal import Journal, Run, Taken
-from twinmart.recover.model import Copy, Event, Plan, Wish
+from twinmart.recover.model import Copy, Wish
+from twinmart.recover.procedure import Event, Plan
 from twinmart.recover.report import (
     Report,
     length,

@@ -22,7 +22,8 @@ from twinmart.db.connect import Connection, advisory_lock, session
 from twinmart.jobs.desk import hold
 from twinmart.recover.journal import Journal, Run
 from twinmart.recover.links import MOVING, differing
-from twinmart.recover.model import Event, Wish
+from twinmart.recover.model import Wish
+from twinmart.recover.procedure import Event
 from twinmart.recover.report import first_load
 from twinmart.recover.run import Executor, plan_now
 from twinmart.recover.world import SiteWorld

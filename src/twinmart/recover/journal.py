@@ -19,7 +19,8 @@ from typing import Literal, Self
 from uuid import uuid4
 
 from twinmart import errors
-from twinmart.recover.model import StepState, Wish
+from twinmart.recover.model import Wish
+from twinmart.recover.procedure import StepState
 
 FILE = "recovery.sqlite"
 

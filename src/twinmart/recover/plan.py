@@ -11,7 +11,8 @@ from typing import Literal
 
 from twinmart import errors
 from twinmart.config.topology import next_epoch
-from twinmart.recover.model import Change, Facts, Plan, PlannedStep, SiteFacts, Step, Wish, digest
+from twinmart.recover.model import Facts, SiteFacts, Wish, digest
+from twinmart.recover.procedure import Change, Plan, PlannedStep, Step
 from twinmart.recover.steps import steps_for
 from twinmart.recover.steps_common import deaf
 from twinmart.recover.steps_return import ADOPT_COLLECTORS

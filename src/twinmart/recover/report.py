@@ -8,7 +8,7 @@ from typing import Any
 from twinmart.db.connect import Connection
 from twinmart.db.sqlfiles import sql_text
 from twinmart.recover.journal import Run, Taken
-from twinmart.recover.model import Plan, Step
+from twinmart.recover.procedure import Plan, Step
 from twinmart.recover.steps import steps_for
 from twinmart.report.losses import Loss
 

@@ -16,8 +16,9 @@ from threading import Thread
 
 from twinmart import errors
 from twinmart.recover.journal import VERSION, Journal, Run
-from twinmart.recover.model import Act, Event, Facts, Plan, Step, Wish, World
+from twinmart.recover.model import Facts, Wish
 from twinmart.recover.plan import make_plan, overtaken, refusal, replan
+from twinmart.recover.procedure import Act, Event, Plan, Step, World
 from twinmart.recover.steps import steps_for
 
 # Called at every place where a crash would leave something to mend; tests die there.

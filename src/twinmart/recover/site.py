@@ -14,7 +14,7 @@ from twinmart import errors
 from twinmart.db.connect import session
 from twinmart.recover.drill import DRILLS, Drill, leftovers
 from twinmart.recover.journal import FILE, Journal, Run
-from twinmart.recover.model import Command, Copy, Facts, Plan, Wish
+from twinmart.recover.model import Command, Copy, Facts, Wish
 from twinmart.recover.plan import (
     Finding,
     choose,
@@ -26,6 +26,7 @@ from twinmart.recover.plan import (
     refusal,
     what_matters,
 )
+from twinmart.recover.procedure import Plan
 from twinmart.recover.report import Report, drill_report, first_load
 from twinmart.recover.run import Executor
 from twinmart.recover.soundness import soundness

@@ -1,6 +1,7 @@
 """The table of procedures: which steps a wish takes, in which order."""
 
-from twinmart.recover.model import Step, Wish
+from twinmart.recover.model import Wish
+from twinmart.recover.procedure import Step
 from twinmart.recover.steps_failover import FAILOVER
 from twinmart.recover.steps_return import OPTION_1, OPTION_2
 from twinmart.recover.steps_switch import SWITCHOVER

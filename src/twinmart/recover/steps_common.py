@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from twinmart.config.topology import next_epoch
-from twinmart.recover.model import SERVING, Act, Facts, SiteFacts, Step, Wish
+from twinmart.recover.model import SERVING, Facts, SiteFacts, Wish
+from twinmart.recover.procedure import Act, Step
 
 # A new active site needs no more than to load today; the maintenance job keeps the usual reserve from then on.
 PARTITIONS_NEEDED = timedelta(days=2)

@@ -8,7 +8,8 @@ fenced.
 from collections.abc import Callable
 from dataclasses import replace
 
-from twinmart.recover.model import Act, CollectorFacts, Facts, Step, Wish
+from twinmart.recover.model import CollectorFacts, Facts, Wish
+from twinmart.recover.procedure import Act, Step
 from twinmart.recover.steps_common import (
     CHECK_SERVER,
     LOAD,

@@ -6,7 +6,8 @@ are those of the procedure to return to normal operation.
 
 from dataclasses import replace
 
-from twinmart.recover.model import Act, Facts, Step, Wish
+from twinmart.recover.model import Facts, Wish
+from twinmart.recover.procedure import Act, Step
 from twinmart.recover.steps_common import (
     OPEN_REPORTS,
     RELEASE_AGGREGATION,

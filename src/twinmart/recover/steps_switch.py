@@ -8,7 +8,8 @@ loads on. The return uses the same steps; the numbers are those of the procedure
 from dataclasses import replace
 
 from twinmart import errors
-from twinmart.recover.model import Act, Facts, Step, Wish
+from twinmart.recover.model import Facts, Wish
+from twinmart.recover.procedure import Act, Step
 from twinmart.recover.steps_common import (
     CHECK_SERVER,
     LOAD,

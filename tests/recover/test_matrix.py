@@ -501,3 +501,25 @@ def test_a_return_removes_the_slot_that_a_hand_over_to_the_newcomer_had_made() -
         carry_out(world, Wish("failover", 1, 2, accept_loss=ALL, even_if_alive=True))
         in_the_end(world)
         assert [sorted(world.sites[site].feeds) for site in (1, 2)] == [[2], []]
+
+
+def test_a_run_knows_its_own_epoch_from_one_that_was_taken_above_a_promise_since() -> None:
+    """A return has made site 2 active and is open; both sites were failed over to in turn since, each cut off."""
+    with GROUNDS[3].made() as (world, _):
+        back = Wish("return", 2, 1, survivor=1)
+        with pytest.raises(Crash):
+            carry_out(world, back, crash_at=(19, 1))
+        world.flow(1)
+        to_1, to_2 = (
+            Wish("failover", 1, 2, accept_loss=ALL, even_if_alive=True),
+            Wish("failover", 2, 1, accept_loss=ALL),
+        )
+        with pytest.raises(Crash):
+            carry_out(world, to_1, crash_at=(9, 1))
+        world.kill(1)
+        carry_out(world, to_2)
+        assert (world.sites[2].promised, world.sites[2].own.epoch) == (101, 102)
+        world.revive(1)
+        with pytest.raises(errors.PlanStale, match="another run has made site 2 active"):
+            carry_out(world, back)
+        in_the_end(world)

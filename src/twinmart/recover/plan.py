@@ -431,10 +431,13 @@ def replan(facts: Facts, wish: Wish, before: Mapping[str, object], runs: int = 0
     )
 
 
-def overtaken(facts: Facts, wish: Wish, epoch: int, *, has_raised: bool) -> errors.MartError | None:
+def overtaken(
+    facts: Facts, wish: Wish, epoch: int, *, has_raised: bool, taken: int | None = None
+) -> errors.MartError | None:  # fmt: skip
     """Return why a run must not go on, since an epoch was taken that is not its own, or None.
 
-    ``epoch`` is the one at which it began; ``has_raised``: it may have taken one itself, the next one of its target.
+    ``epoch`` is the one at which it began; ``has_raised``: it may have taken one itself, which is ``taken``
+    or, where it broke off before it wrote that down, the next one of its target.
     """
     newest = max((site for site in facts.sites.values() if site.answers), key=lambda site: site.epoch, default=None)
     if newest is None or newest.epoch <= epoch:
@@ -445,7 +448,7 @@ def overtaken(facts: Facts, wish: Wish, epoch: int, *, has_raised: bool) -> erro
             return _replaced(target, newest)
         # A promise that is above it was made since.
         spent = target.spent_epoch if target.spent_epoch < newest.epoch else 0
-        if newest.epoch <= next_epoch(max(epoch, spent), wish.target):
+        if newest.epoch <= (taken or next_epoch(max(epoch, spent), wish.target)):
             return None
     return errors.PlanStale(
         f"another run has made site {newest.active_site} active since this {wish.command} began",

@@ -110,7 +110,9 @@ class Executor:
     def _overtaken(self, run: Run) -> errors.MartError | None:
         """Return why an open run is over, since another one took an epoch meanwhile, or None."""
         facts = self.world.facts({run.wish.target, run.wish.other})
-        return overtaken(facts, run.wish, run.epoch, has_raised=_has_no_way_back(run))
+        noted = run.notes.get("epoch taken")
+        taken = noted if isinstance(noted, int) else None
+        return overtaken(facts, run.wish, run.epoch, has_raised=_has_no_way_back(run), taken=taken)
 
     def walk(self, run: Run) -> Iterator[Event]:
         """Walk the steps in order, yielding each change of state; it is in the journal before it is yielded.

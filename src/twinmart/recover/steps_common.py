@@ -54,6 +54,7 @@ def raise_epoch(act: Act) -> str:
     seen = act.facts[act.target]
     above = act.wish.since_epoch
     epoch = act.world.configuration.raise_epoch(act.target, expected=seen.epoch, active=act.target, above=above)
+    act.note("epoch taken", epoch)
     return f"epoch {epoch}; it was {seen.epoch}"
 
 

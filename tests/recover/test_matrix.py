@@ -523,3 +523,17 @@ def test_a_run_knows_its_own_epoch_from_one_that_was_taken_above_a_promise_since
         with pytest.raises(errors.PlanStale, match="another run has made site 2 active"):
             carry_out(world, back)
         in_the_end(world)
+
+
+def test_a_new_mart_that_has_heard_of_the_active_one_does_not_take_over() -> None:
+    """It calls itself site 1's and site 1 active, and has heard that site 2 is."""
+    with GROUNDS[4].made() as (world, _):
+        world.lose_disks(1)
+        world.sites[1].mart = SimMart()
+        world.revive(1)
+        world.follow_schedule(1)
+        assert world.sites[1].heard_epoch == world.sites[2].own.epoch
+        world.kill(2)
+        with pytest.raises(errors.NotReadyForIt, match="nothing was ever replicated to it"):
+            carry_out(world, Wish("failover", 1, 2, accept_loss=ALL))
+        in_the_end(world)

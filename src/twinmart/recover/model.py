@@ -111,10 +111,10 @@ class SiteFacts:
 
     @property
     def is_no_copy(self) -> bool:
-        """Whether nothing was ever replicated to a mart that is not active; its fences alone make no copy of it."""
-        if self.replica_of is not None:
-            return not self.was_linked
-        return self.active_site != self.site and not self.has_candidate
+        """Whether nothing was ever replicated to a mart made beside an active one; its fences make no copy of it."""
+        if (self.replica_of is not None or self.spent_epoch > self.epoch) and not self.was_linked:
+            return True
+        return self.replica_of is None and self.active_site != self.site and not self.has_candidate
 
     @property
     def is_active(self) -> bool:

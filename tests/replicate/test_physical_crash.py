@@ -1,10 +1,8 @@
 """A copy of files whose process dies at any moment: the receiving server has one whole cluster, and it goes on."""
 
 import itertools
-import multiprocessing
-import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from tests.etl.story import SESSION, Switch
 from tests.faults.conftest import wait_until
 from tests.replicate.conftest import Pair
+from tests.replicate.dying import die_at, dies
 from tests.replicate.test_link import one_call
 from tests.replicate.test_physical import apart  # noqa: F401  a fixture
 from twinmart.collect.idb import Idb
@@ -26,11 +25,6 @@ from twinmart.site import postgres
 from twinmart.site.postgres import Server, _processes_in
 
 pytestmark = pytest.mark.xdist_group("physical")
-
-DIED = 137
-
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.replicate.test_physical_crash"])
 
 # Everything by which a copy changes something that outlives its process.
 ACTS: Sequence[tuple[Any, str]] = (
@@ -48,34 +42,10 @@ ACTS: Sequence[tuple[Any, str]] = (
 )
 
 
-def copy_and_die(source: End, target: End, moment: int, only: str) -> None:
-    """Copy, and die at the n-th of the moments before and after each act."""
-    moments = itertools.count(1)
-
-    def mortal(act: Callable[..., Any]) -> Callable[..., Any]:
-        def acted(*args: Any, **named: Any) -> Any:
-            if next(moments) == moment:
-                os._exit(DIED)
-            done = act(*args, **named)
-            if next(moments) == moment:
-                os._exit(DIED)
-            return done
-
-        return acted
-
-    for place, name in ACTS:
-        if only in ("", name):
-            setattr(place, name, mortal(getattr(place, name)))
+def copy_and_die(source: End, target: End, moment: int, only: str = "") -> None:
+    """Copy, and die at a moment; ``only`` names the one act that counts."""
+    die_at(moment, [(place, name) for place, name in ACTS if only in ("", name)])
     link.set_up(source, target, method="physical")
-
-
-def dies(pair: Pair, moment: int, only: str = "") -> bool:
-    """Copy in a process that dies at a moment; say whether it came to it."""
-    process = _processes.Process(target=copy_and_die, args=(pair.source, pair.target, moment, only))
-    process.start()
-    process.join(120)
-    assert process.exitcode in (0, DIED)
-    return process.exitcode == DIED
 
 
 def events(pair: Pair) -> object:
@@ -135,7 +105,7 @@ def walk(pair: Pair, moments: Iterable[int]) -> int:
     said = prepared(pair)
     for count, moment in enumerate(moments):
         link.tear_down(pair.source, pair.target)
-        if not dies(pair, moment):
+        if not dies(copy_and_die, pair.source, pair.target, moment):
             return count
         check_goes_on(pair, said)
     raise AssertionError("not reached")
@@ -150,7 +120,7 @@ def test_a_copy_of_files_may_die_at_any_moment(apart: Pair, part: int) -> None: 
 
 def test_a_copy_of_files_may_die_between_the_two_renamings(apart: Pair) -> None:  # noqa: F811
     said = prepared(apart)
-    assert dies(apart, 1, "_to_disk")
+    assert dies(copy_and_die, apart.source, apart.target, 1, "_to_disk")
     server = apart.target.server
     assert server is not None
     assert not server.data.exists()

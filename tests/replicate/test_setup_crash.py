@@ -1,16 +1,15 @@
 """A set-up of a link that is broken off at any moment, with the subscription off or not: the same command ends it."""
 
 import itertools
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from tests.etl.story import Switch
 from tests.replicate.conftest import Pair
+from tests.replicate.dying import die_at, dies
 from tests.replicate.test_link import interactions, one_call
 from twinmart.replicate import copy, fence, link, records, slot, subscription
 from twinmart.replicate.ends import End, reach
@@ -24,42 +23,14 @@ ACTS: Sequence[tuple[Any, str]] = (
 )  # fmt: skip
 
 
-DIED = 137
-
 # Waiting for what does not come ends after ten minutes.
 LONGEST_S = 90
 
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.replicate.test_setup_crash"])
-
 
 def set_up_and_die(source: End, target: End, moment: int) -> None:
-    """Set the link up, and die at the n-th of the moments before and after each act."""
-    moments = itertools.count(1)
-
-    def mortal(act: Callable[..., Any]) -> Callable[..., Any]:
-        def acted(*args: Any, **named: Any) -> Any:
-            if next(moments) == moment:
-                os._exit(DIED)
-            done = act(*args, **named)
-            if next(moments) == moment:
-                os._exit(DIED)
-            return done
-
-        return acted
-
-    for place, name in ACTS:
-        setattr(place, name, mortal(getattr(place, name)))
+    """Set the link up, and die at a moment."""
+    die_at(moment, ACTS)
     link.set_up(source, target)
-
-
-def dies(pair: Pair, moment: int) -> bool:
-    """Set the link up in a process that dies at a moment; say whether it came to it."""
-    process = _processes.Process(target=set_up_and_die, args=(pair.source, pair.target, moment))
-    process.start()
-    process.join(120)
-    assert process.exitcode in (0, DIED)
-    return process.exitcode == DIED
 
 
 def check_goes_on(pair: Pair, moments: Iterable[int]) -> int:
@@ -72,7 +43,7 @@ def check_goes_on(pair: Pair, moments: Iterable[int]) -> int:
     said = interactions(pair.mart)
     for count, moment in enumerate(moments):
         link.tear_down(pair.source, pair.target)
-        if not dies(pair, moment):
+        if not dies(set_up_and_die, pair.source, pair.target, moment):
             return count
         with reach(pair.target, "test") as standby:
             for one in subscription.find(standby):

@@ -144,9 +144,8 @@ def drill(ctx: typer.Context, active: _Active = None, as_json: _Json = False) ->
     """
     recovery = _recovery(ctx)
     if "log_level" not in settings_of(ctx).model_fields_set:
-        start_logging(
-            "warning"
-        )  # the copy's own server works in this process, and its lines would stand among the steps
+        # The copy's own server works in this process, and its lines would stand among the steps.
+        start_logging("warning")
     wish = recovery.wish("drill", active=active, accept_loss=frozenset({"all"}))
     with recovery.drills(wish.target) as journal:
         run = recovery.drill(wish, journal).carry_out(lambda event: _tell_event(event, wish, as_json))
